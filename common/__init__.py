@@ -1,0 +1,1 @@
+"""The nouns of the pipeline and their storage; never imports the stages."""

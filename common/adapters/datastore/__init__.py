@@ -1,0 +1,1 @@
+"""Datastore: one file per kind; alone in knowing properties, indexes and transactions."""

@@ -1,0 +1,1 @@
+"""Symbl's wire contract: `protocol` is pure, `client` sends."""

@@ -1,0 +1,131 @@
+"""AudioStore on Cloud Storage."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import google.auth
+import google.auth.transport.requests
+from google.api_core import exceptions as google_errors
+from google.auth.credentials import Signing
+
+from common.model.recording import StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from google.cloud import storage
+
+#: The reader's own default is 40 MiB, far more than a header needs.
+READ_CHUNK_BYTES = 256 * 1024
+_SIDE_FILE_BYTES = 1024 * 1024
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+class CloudAudioStore:
+    """The recordings bucket."""
+
+    def __init__(self, client: storage.Client, *, bucket: str, signer: UrlSigner) -> None:
+        self.bucket = bucket
+        self._bucket = client.bucket(bucket)
+        self._signer = signer
+
+    def find(self, name: str, generation: int | None = None) -> StoredObject | None:
+        """One generation of an object (None: the current one); None where it is gone."""
+        blob = self._bucket.get_blob(name, generation=generation)
+        if blob is None or (generation is not None and blob.generation != generation):
+            return None
+        return self._stored(blob)
+
+    def open(self, stored: StoredObject) -> BinaryIO:
+        """Its bytes, read by ranges of 256 KiB as they are asked for."""
+        blob = self._bucket.blob(stored.name, generation=stored.generation)
+        blob._properties["size"] = stored.size  # noqa: SLF001  # spares the reader a request for what is known
+        return cast("BinaryIO", blob.open("rb", chunk_size=READ_CHUNK_BYTES))
+
+    def read_side_file(self, name: str) -> str | None:
+        """A small text object; None where there is none."""
+        try:
+            return str(self._bucket.blob(name).download_as_bytes(end=_SIDE_FILE_BYTES).decode("utf-8", "replace"))
+        except google_errors.NotFound:
+            return None
+
+    def put(
+        self, name: str, content: BinaryIO, *, content_type: str | None, metadata: Mapping[str, str]
+    ) -> StoredObject:
+        """Write a new object; never over another."""
+        blob = self._bucket.blob(name)
+        blob.metadata = dict(metadata)
+        blob.upload_from_file(
+            content, rewind=True, content_type=content_type or "application/octet-stream", if_generation_match=0
+        )
+        return self._stored(blob)
+
+    def delete(self, stored: StoredObject) -> None:
+        """Remove it; that it is gone is as good."""
+        try:
+            self._bucket.blob(stored.name, generation=stored.generation).delete()
+        except google_errors.NotFound:
+            return
+
+    def signed_url(self, stored: StoredObject, *, lifetime: timedelta, now: datetime) -> str:
+        """A V4 URL that reads exactly this generation until it expires."""
+        return self._signer.sign(
+            self._bucket.blob(stored.name), generation=stored.generation, lifetime=lifetime, now=now
+        )
+
+    def _stored(self, blob: storage.Blob) -> StoredObject:
+        return StoredObject(
+            bucket=self.bucket,
+            name=blob.name,
+            generation=int(blob.generation),
+            size=int(blob.size),
+            content_type=blob.content_type,
+            md5=blob.md5_hash,
+            created_at=blob.time_created,
+            metadata=dict(blob.metadata or {}),
+        )
+
+
+class UrlSigner:
+    """Signs URLs with the credentials' own key, else through IAM signBlob as `service_account`.
+
+    signBlob's keys are good for at least 12 hours (https://cloud.google.com/iam/docs/reference/credentials/rest), so no
+    URL may be meant to live longer.
+    """
+
+    def __init__(self, *, service_account: str | None, endpoint: str | None) -> None:
+        self._service_account = service_account
+        self._endpoint = endpoint
+        self._lock = threading.Lock()
+        self._credentials: google.auth.credentials.Credentials | None = None
+
+    def sign(self, blob: storage.Blob, *, generation: int, lifetime: timedelta, now: datetime) -> str:
+        """A URL for GET. `now` only bounds the life: the signature carries the client's own time."""
+        endpoint = {"api_access_endpoint": self._endpoint} if self._endpoint else {}
+        return str(
+            blob.generate_signed_url(
+                version="v4",
+                method="GET",
+                expiration=lifetime,
+                generation=generation,
+                **endpoint,
+                **self._identity(),
+            )
+        )
+
+    def _identity(self) -> dict[str, object]:
+        with self._lock:
+            if self._credentials is None:
+                self._credentials, _ = google.auth.default(scopes=[_SCOPE])
+            if isinstance(self._credentials, Signing):
+                return {"credentials": self._credentials}
+            if not self._credentials.valid:
+                self._credentials.refresh(google.auth.transport.requests.Request())
+            return {
+                "credentials": self._credentials,
+                "service_account_email": self._service_account,
+                "access_token": self._credentials.token,
+            }

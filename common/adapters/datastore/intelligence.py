@@ -1,0 +1,100 @@
+"""The ConversationIntelligence kinds: the rows of one section of one conversation, in as many chunks as they need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.cloud import datastore
+from google.cloud.datastore import helpers
+from google.cloud.datastore.query import PropertyFilter
+
+from common.adapters.datastore.codec import from_entity, to_entity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from common.model.intelligence import Rows, SectionKind
+    from common.model.recording import RecordingId
+
+#: An entity may have 1,048,572 bytes; this leaves room for its key and its other properties.
+CHUNK_BYTES = 900_000
+#: A commit may have 10 MiB; Google's emulator takes 4.
+COMMIT_BYTES = 3_500_000
+
+
+class DatastoreResults:
+    """ResultStore. Keys are conversation and chunk, so that storing a section again replaces it.
+
+    The first chunk tells how many there are: one that a longer earlier version left behind is never read.
+    """
+
+    def __init__(self, client: datastore.Client) -> None:
+        self._client = client
+
+    def put(self, section: SectionKind, *, conversation_id: str, recording_id: RecordingId, rows: Rows) -> None:
+        """Store a whole section. The first chunk is written last: it makes the others count."""
+        chunks = list(_chunks(rows))
+        entities = []
+        for number, items in enumerate(chunks):
+            entity = datastore.Entity(
+                self._key(section, conversation_id, number), exclude_from_indexes=("chunk", "chunks", "rows")
+            )
+            entity.update(
+                conversation_id=conversation_id,
+                recording_id=recording_id,
+                chunk=number,
+                chunks=len(chunks),
+                rows=items,
+            )
+            entities.append(entity)
+        for entity in reversed(entities):
+            self._client.put(entity)
+
+    def get(self, section: SectionKind, conversation_id: str) -> Rows:
+        """The rows of a section, in order."""
+        return self.get_all([section], conversation_id)[section.name]
+
+    def get_all(self, sections: Sequence[SectionKind], conversation_id: str) -> Mapping[str, Rows]:
+        """Rows by the section's name: one lookup, and one more for sections in several chunks."""
+        first = [self._key(section, conversation_id, 0) for section in sections]
+        found = {entity.key: entity for entity in self._client.get_multi(first)}
+        rest = [
+            self._key(section, conversation_id, number)
+            for section, key in zip(sections, first, strict=True)
+            if key in found
+            for number in range(1, found[key]["chunks"])
+        ]
+        if rest:
+            found.update({entity.key: entity for entity in self._client.get_multi(rest)})
+        return {
+            section.name: tuple(
+                from_entity(section.row, row)
+                for number in range(found[key]["chunks"] if key in found else 0)
+                for row in found[self._key(section, conversation_id, number)]["rows"]
+            )
+            for section, key in zip(sections, first, strict=True)
+        }
+
+    def delete(self, section: SectionKind, conversation_id: str) -> None:
+        """Remove a section with all its chunks."""
+        query = self._client.query(kind=section.kind, filters=[PropertyFilter("conversation_id", "=", conversation_id)])
+        query.keys_only()
+        self._client.delete_multi([entity.key for entity in query.fetch()])
+
+    def _key(self, section: SectionKind, conversation_id: str, chunk: int) -> datastore.Key:
+        return self._client.key(section.kind, f"{conversation_id}-{chunk:04d}")
+
+
+def _chunks(rows: Rows) -> Iterator[list[datastore.Entity]]:
+    """Rows as embedded entities, in lists that fit one entity each; one empty list where there are no rows."""
+    chunk: list[datastore.Entity] = []
+    size = 0
+    for row in rows:
+        entity = to_entity(row, None)
+        bytes_ = helpers.entity_to_protobuf(entity)._pb.ByteSize()  # noqa: SLF001  # proto-plus offers no size
+        if chunk and size + bytes_ > CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(entity)
+        size += bytes_
+    yield chunk

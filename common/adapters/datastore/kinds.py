@@ -1,0 +1,83 @@
+"""Every kind: its row type and the properties that are indexed. `docs/data-model.md` says why, and a test compares.
+
+Composite indexes are in `deploy/index.yaml`, each under the query that needs it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from common.adapters.datastore.codec import from_entity, to_entity
+from common.model.business_ux import BusinessUX
+from common.model.company import CompanyDefaults
+from common.model.conversation import ConversationMetadata
+from common.model.intake import RejectedObject
+from common.model.intelligence import SECTIONS
+from common.model.job import SymblAsyncRequest
+from common.model.slot import Lease
+from common.model.webhook import WebhookEvent
+
+if TYPE_CHECKING:
+    from google.cloud import datastore
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of entities, each the row of one dataclass."""
+
+    name: str
+    row: Any
+    indexed: frozenset[str] = frozenset()
+
+    def key(self, client: datastore.Client, name: str) -> datastore.Key:
+        """The key of the row called `name`."""
+        return client.key(self.name, name)
+
+    def entity(self, client: datastore.Client, name: str, row: object) -> datastore.Entity:
+        """What is stored of `row`."""
+        return to_entity(row, self.key(client, name), indexed=self.indexed)
+
+    def row_of(self, entity: datastore.Entity) -> Any:  # noqa: ANN401  # the row type
+        """What was stored."""
+        return from_entity(self.row, entity)
+
+
+CONVERSATION_METADATA = Kind(
+    "ConversationMetadata", ConversationMetadata, frozenset({"company", "created_at", "started_at", "external_id"})
+)
+SYMBL_ASYNC_REQUEST = Kind(
+    "SymblAsyncRequest",
+    SymblAsyncRequest,
+    frozenset({
+        "available_at", "company", "conversation_id", "created_at", "job_id", "next_check_at", "recording_id",
+        "results", "status",
+    }),
+)  # fmt: skip
+SYMBL_SLOT = Kind("SymblSlot", Lease, frozenset({"request_id"}))
+WEBHOOK_EVENT = Kind("WebhookEvent", WebhookEvent, frozenset({"request_id", "received_at", "next_check_at"}))
+BUSINESS_UX = Kind("BusinessUX", BusinessUX)
+COMPANY_DEFAULTS = Kind("CompanyDefaults", CompanyDefaults, frozenset({"prefix"}))
+REJECTED_OBJECT = Kind("RejectedObject", RejectedObject, frozenset({"rejected_at"}))
+
+#: Kinds whose entities are put together by hand, with the properties that are indexed.
+AUDIO_FINGERPRINT = "AudioFingerprint"
+UPLOAD_DETAILS = "UploadDetails"
+SYMBL_ACCOUNT = "SymblAccount"
+INTELLIGENCE_INDEXED = frozenset({"conversation_id", "recording_id"})
+
+ROW_KINDS = (
+    CONVERSATION_METADATA,
+    SYMBL_ASYNC_REQUEST,
+    SYMBL_SLOT,
+    WEBHOOK_EVENT,
+    BUSINESS_UX,
+    COMPANY_DEFAULTS,
+    REJECTED_OBJECT,
+)
+INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
+
+
+def slot_key(client: datastore.Client, number: int) -> datastore.Key:
+    """The key of slot `number`."""
+    return SYMBL_SLOT.key(client, f"slot-{number:04d}")

@@ -1,0 +1,117 @@
+"""SymblAsyncRequest: read, found in order, and changed in transactions that keep the slots in step."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from google.cloud.datastore.query import PropertyFilter
+
+from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, slot_key
+from common.adapters.datastore.paging import run_page
+from common.adapters.datastore.transactions import run_in_transaction
+from common.errors import NotFound
+from common.model.job import JobStatus, SymblAsyncRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.cloud import datastore
+
+    from common.model.job import RequestId
+    from common.model.recording import RecordingId
+    from common.ports import Page
+
+#: Null sorts before every time: a lower bound keeps "nothing is owed" out of "due".
+_THE_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class DatastoreRequests:
+    """RequestStore."""
+
+    def __init__(self, client: datastore.Client) -> None:
+        self._client = client
+
+    def get(self, request_id: RequestId) -> SymblAsyncRequest | None:
+        """One request."""
+        entity = self._client.get(SYMBL_ASYNC_REQUEST.key(self._client, request_id))
+        return SYMBL_ASYNC_REQUEST.row_of(entity) if entity else None
+
+    def of_recording(self, recording_id: RecordingId) -> SymblAsyncRequest | None:
+        """The request of a recording: its id follows from the recording's."""
+        return self.get(f"{recording_id}-1")
+
+    def change(
+        self, request_id: RequestId, change: Callable[[SymblAsyncRequest], SymblAsyncRequest]
+    ) -> SymblAsyncRequest:
+        """Apply `change` in a transaction, and free the slot that the request no longer holds in the same one."""
+        key = SYMBL_ASYNC_REQUEST.key(self._client, request_id)
+
+        def body(transaction: datastore.Transaction) -> SymblAsyncRequest:
+            entity = self._client.get(key, transaction=transaction)
+            if entity is None:
+                raise NotFound(f"no request {request_id}")
+            before: SymblAsyncRequest = SYMBL_ASYNC_REQUEST.row_of(entity)
+            after = change(before)
+            if after != before:
+                transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, after.id, after))
+                self._free_slot(transaction, before=before, after=after)
+            return after
+
+        return run_in_transaction(self._client, body)
+
+    def next_in_line(self, *, limit: int, now: datetime) -> list[RequestId]:
+        """The oldest that wait and whose turn has come; keys only."""
+        query = self._client.query(
+            kind=SYMBL_ASYNC_REQUEST.name,
+            filters=[
+                PropertyFilter("status", "=", JobStatus.PENDING.value),
+                PropertyFilter("available_at", "<=", now),
+            ],
+            order=["available_at"],
+        )
+        query.keys_only()
+        return [entity.key.name for entity in query.fetch(limit=limit)]
+
+    def due(self, *, now: datetime, limit: int) -> list[SymblAsyncRequest]:
+        """Those that are owed a look, the longest overdue first."""
+        query = self._client.query(
+            kind=SYMBL_ASYNC_REQUEST.name,
+            filters=[
+                PropertyFilter("next_check_at", ">", _THE_BEGINNING),
+                PropertyFilter("next_check_at", "<=", now),
+            ],
+            order=["next_check_at"],
+        )
+        return [SYMBL_ASYNC_REQUEST.row_of(entity) for entity in query.fetch(limit=limit)]
+
+    def page(
+        self, *, size: int, cursor: str | None, newest_first: bool, company: str | None, status: JobStatus | None
+    ) -> Page[SymblAsyncRequest]:
+        """Requests by the time at which they were added."""
+        query = self._client.query(
+            kind=SYMBL_ASYNC_REQUEST.name, order=["-created_at" if newest_first else "created_at"]
+        )
+        if company:
+            query.add_filter(filter=PropertyFilter("company", "=", company))
+        if status:
+            query.add_filter(filter=PropertyFilter("status", "=", status.value))
+        return run_page(query, SYMBL_ASYNC_REQUEST.row_of, size=size, cursor=cursor)
+
+    def count_pending(self) -> int:
+        """How many wait for a slot: one aggregation, no entity is read."""
+        query = self._client.query(
+            kind=SYMBL_ASYNC_REQUEST.name, filters=[PropertyFilter("status", "=", JobStatus.PENDING.value)]
+        )
+        result = next(iter(self._client.aggregation_query(query).count(alias="pending").fetch()))
+        return int(result[0].value)
+
+    def _free_slot(
+        self, transaction: datastore.Transaction, *, before: SymblAsyncRequest, after: SymblAsyncRequest
+    ) -> None:
+        """Free the slot that was held before and is not held now, unless it belongs to another attempt already."""
+        if before.slot is None or before.slot == after.slot:
+            return
+        entity = self._client.get(slot_key(self._client, before.slot), transaction=transaction)
+        if entity and entity["attempt_id"] == before.attempts[-1].id:
+            transaction.delete(entity.key)

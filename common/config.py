@@ -1,0 +1,130 @@
+"""The settings, read from the environment once, complaining about everything at once."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+import pydantic
+
+from common.errors import CalltrackError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ConfigurationError(CalltrackError):
+    """Settings are missing or wrong; the message lists all of them."""
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError("must be an http:// or https:// URL")
+    return value.rstrip("/")
+
+
+def _words(value: object) -> object:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+BaseUrl = Annotated[str, pydantic.AfterValidator(_base_url)]
+Secrets = Annotated[tuple[pydantic.SecretStr, ...], pydantic.BeforeValidator(_words)]
+Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_words)]
+Whole = Annotated[int, pydantic.Field(ge=1)]
+
+
+class Settings(pydantic.BaseModel):
+    """What an operator decides. Each field is the environment variable of the same name in capitals."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
+
+    google_cloud_project: str
+    datastore_database: str | None = None
+
+    recordings_bucket: str
+    url_signer_service_account: str | None = None
+    ingest_allow_private_urls: bool = False
+
+    symbl_api_url: BaseUrl = "https://api.symbl.ai"
+    symbl_app_id: str
+    symbl_app_secret: pydantic.SecretStr
+    symbl_max_active_jobs: Annotated[int, pydantic.Field(ge=1, le=1000)] = 50
+    confidence_threshold: Annotated[float, pydantic.Field(ge=0.5, le=1.0)] = 0.6
+
+    public_base_url: BaseUrl
+    webhook_base_url: BaseUrl
+    webhook_secrets: Annotated[Secrets, pydantic.Field(min_length=1)]
+
+    tasks_location: str = "us-central1"
+    tasks_target_base_url: BaseUrl
+    tasks_service_account: str
+    dispatch_queue: str = "dispatch-jobs"
+    submit_queue: str = "submit-job"
+    collect_queue: str = "collect-results"
+    cloud_tasks_emulator_host: str | None = None
+
+    oidc_jwks_url: BaseUrl = "https://www.googleapis.com/oauth2/v3/certs"
+    oidc_issuer: str = "https://accounts.google.com"
+
+    auth_mode: Literal["iam", "iap", "token", "none"]
+    api_token_hashes: Words = ()
+    iap_audience: str | None = None
+
+    sweep_interval_s: Whole = 60
+    sweep_floor_s: Whole = 60
+
+    @property
+    def sweep_floor(self) -> timedelta:
+        """No job is asked about before it is this old."""
+        return timedelta(seconds=self.sweep_floor_s)
+
+    @pydantic.model_validator(mode="after")
+    def _authentication_is_complete(self) -> Self:
+        if self.auth_mode == "none" and not _is_loopback(self.public_base_url):
+            raise ValueError(
+                "auth_mode: none is only for a stack that listens on loopback; PUBLIC_BASE_URL is elsewhere: "
+                "set AUTH_MODE to iam, iap or token"
+            )
+        if self.auth_mode == "token" and not self.api_token_hashes:
+            raise ValueError("api_token_hashes: AUTH_MODE=token needs at least one SHA-256 of a token")
+        if self.auth_mode == "iap" and not self.iap_audience:
+            raise ValueError("iap_audience: AUTH_MODE=iap needs the audience of the IAP-protected service")
+        return self
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in `environment`; an empty value counts as not given.
+
+    Raises:
+        ConfigurationError: naming every variable that is missing or wrong.
+    """
+    given = {
+        name: environment[name.upper()] for name in Settings.model_fields if environment.get(name.upper(), "").strip()
+    }
+    try:
+        return Settings.model_validate(given)
+    except pydantic.ValidationError as error:
+        raise ConfigurationError(
+            "These settings need attention:\n" + "\n".join(f"  {_complaint(item)}" for item in error.errors())
+        ) from None
+
+
+def _complaint(item: object) -> str:
+    assert isinstance(item, dict)  # noqa: S101  # pydantic's ErrorDetails
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if not item["loc"]:  # a rule over several settings: the message begins with the one to change
+        name, _, rest = message.partition(": ")
+        return f"{name.upper()}: {rest}"
+    return f"{str(item['loc'][0]).upper()}: {'is missing' if item['type'] == 'missing' else message}"

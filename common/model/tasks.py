@@ -1,0 +1,82 @@
+"""Tasks: which one a request's state owes, and the name that makes creating it twice harmless.
+
+Commit, then enqueue: what is owed is not written down apart, it follows from the request that was committed. So the
+sweep can create again whatever a crash or the queue has lost, with the next generation in the name, since a name stays
+taken for up to 24 h.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from common.model.intelligence import ResultsState
+from common.model.job import JobStatus
+
+if TYPE_CHECKING:
+    from common.model.job import SymblAsyncRequest
+
+
+class Stage(enum.StrEnum):
+    """What a task asks for; the value is the entry point that serves it."""
+
+    DISPATCH = "dispatch_jobs"
+    SUBMIT = "submit_job"
+    COLLECT = "collect_results"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """One message of the queue: a stage, ids, and a name that follows from what caused it."""
+
+    stage: Stage
+    name: str
+    body: dict[str, str]
+    not_before: datetime | None = None
+
+
+def owed(request: SymblAsyncRequest) -> Task | None:
+    """The task without which this request would not go on; None if it waits for somebody else."""
+    attempt = request.attempt
+    if attempt is None:
+        return None
+    if request.may_be_sent(attempt.id):
+        return submit_task(request)
+    if request.status is JobStatus.COMPLETED and request.results in {ResultsState.WAITING, ResultsState.PARTIAL}:
+        return collect_task(request)
+    return None
+
+
+def submit_task(request: SymblAsyncRequest) -> Task:
+    """Send the current attempt to the engine."""
+    return _of_attempt(Stage.SUBMIT, request)
+
+
+def collect_task(request: SymblAsyncRequest, *, cause: str = "", not_before: datetime | None = None) -> Task:
+    """Ask the engine how the job stands, then fetch what is there; `cause` tells apart what may ask twice."""
+    return _of_attempt(Stage.COLLECT, request, cause=cause, not_before=not_before)
+
+
+def dispatch_task(*, cause: str, not_before: datetime | None = None) -> Task:
+    """Fill the free slots; `cause` is the arrival or the release that makes it worth looking."""
+    return Task(stage=Stage.DISPATCH, name=_name(Stage.DISPATCH, cause), body={"cause": cause}, not_before=not_before)
+
+
+def _of_attempt(
+    stage: Stage, request: SymblAsyncRequest, *, cause: str = "", not_before: datetime | None = None
+) -> Task:
+    assert request.attempt is not None  # noqa: S101  # for the type: a task is owed only by an attempt
+    return Task(
+        stage=stage,
+        name=_name(stage, request.id, request.attempt.id, str(request.generation), cause),
+        body={"request_id": request.id, "attempt_id": request.attempt.id},
+        not_before=not_before,
+    )
+
+
+def _name(*parts: str) -> str:
+    """A hash: evenly spread, since names with a common prefix slow Cloud Tasks down."""
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()[:40]

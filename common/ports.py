@@ -1,0 +1,271 @@
+"""What a stage may ask for. Adapters fill these roles; a stage is handed them and knows nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, BinaryIO, Generic, Protocol, TypeVar
+
+from common.model.company import Tracker
+from common.model.conversation import ConversationMetadata
+from common.model.job import AttemptId, RequestId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
+
+    from common.model.business_ux import BusinessUX
+    from common.model.company import CompanyDefaults
+    from common.model.intake import AddOutcome, RejectedObject
+    from common.model.intelligence import Rows, SectionKind
+    from common.model.job import JobStatus, SlotNumber, SymblAsyncRequest
+    from common.model.recording import RecordingId, StoredObject
+    from common.model.slot import Lease
+    from common.model.tasks import Task
+    from common.model.webhook import WebhookEvent
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Page(Generic[T]):
+    """Part of a list; `next_cursor` None means that nothing follows."""
+
+    items: Sequence[T]
+    next_cursor: str | None
+
+
+class RecordingStore(Protocol):
+    """Metadata and requests of recordings, added together."""
+
+    def add(
+        self, conversation: ConversationMetadata, request: SymblAsyncRequest, *, allow_duplicate: bool
+    ) -> AddOutcome:
+        """Store both in one transaction, unless the recording, or (within its company) its audio, is already there."""
+
+    def same_audio(self, company: str, content_hash: str) -> RecordingId | None:
+        """The recording of `company` that has these bytes."""
+
+    def get(self, recording_id: RecordingId) -> ConversationMetadata | None:
+        """One recording's metadata."""
+
+    def get_many(self, ids: Sequence[RecordingId]) -> Mapping[RecordingId, ConversationMetadata]:
+        """Those of `ids` that exist."""
+
+
+class RequestStore(Protocol):
+    """Requests: read, found in order, changed one at a time in a transaction."""
+
+    def get(self, request_id: RequestId) -> SymblAsyncRequest | None:
+        """One request."""
+
+    def of_recording(self, recording_id: RecordingId) -> SymblAsyncRequest | None:
+        """The request of a recording."""
+
+    def change(
+        self, request_id: RequestId, change: Callable[[SymblAsyncRequest], SymblAsyncRequest]
+    ) -> SymblAsyncRequest:
+        """Apply a pure change in a transaction; the slot it no longer holds is freed in the same one.
+
+        `change` may run several times. Raises NotFound where there is no such request.
+        """
+
+    def next_in_line(self, *, limit: int, now: datetime) -> list[RequestId]:
+        """The oldest requests that wait for a slot."""
+
+    def due(self, *, now: datetime, limit: int) -> list[SymblAsyncRequest]:
+        """Those that are owed a look, the longest overdue first."""
+
+    def page(
+        self, *, size: int, cursor: str | None, newest_first: bool, company: str | None, status: JobStatus | None
+    ) -> Page[SymblAsyncRequest]:
+        """Requests by the time at which they were added."""
+
+    def count_pending(self) -> int:
+        """How many wait for a slot."""
+
+
+class SlotPool(Protocol):
+    """The slots: at most so many leases at a time, whoever asks."""
+
+    def leases(self) -> list[Lease]:
+        """Every slot that is taken."""
+
+    def claim(
+        self,
+        number: SlotNumber,
+        *,
+        request_id: RequestId,
+        attempt_id: AttemptId,
+        now: datetime,
+        next_check_at: datetime,
+    ) -> SymblAsyncRequest | None:
+        """Give slot `number` to a pending request, both in one transaction.
+
+        None where the slot is taken or the request no longer waits.
+        """
+
+    def free_orphan(self, lease: Lease) -> bool:
+        """Free a slot whose request no longer holds it; whether it was one."""
+
+
+class ResultStore(Protocol):
+    """Rows of the ConversationIntelligence kinds, by conversation."""
+
+    def put(self, section: SectionKind, *, conversation_id: str, recording_id: RecordingId, rows: Rows) -> None:
+        """Store a whole section, in place of what was there."""
+
+    def get(self, section: SectionKind, conversation_id: str) -> Rows:
+        """The rows of a section, in order; empty where there are none."""
+
+    def get_all(self, sections: Sequence[SectionKind], conversation_id: str) -> Mapping[str, Rows]:
+        """Rows by the section's name."""
+
+
+class Inbox(Protocol):
+    """Webhook events, kept until they are worked off."""
+
+    def receive(
+        self, event: WebhookEvent, apply: Callable[[SymblAsyncRequest, WebhookEvent], SymblAsyncRequest]
+    ) -> tuple[WebhookEvent, SymblAsyncRequest | None]:
+        """Keep the event, and apply to its request what is harmless to believe, in one commit."""
+
+    def of_request(self, request_id: RequestId) -> list[WebhookEvent]:
+        """What was delivered for a request, in the order of arrival."""
+
+    def worked_off(self, event_id: str, *, now: datetime) -> None:
+        """Nothing more is owed to it."""
+
+    def due(self, *, now: datetime, limit: int) -> list[WebhookEvent]:
+        """Those that nobody worked off in time."""
+
+
+class CompanyStore(Protocol):
+    """What companies have settled."""
+
+    def defaults(self, company: str) -> CompanyDefaults:
+        """The company's defaults; the general ones where it has none."""
+
+    def prefixes(self) -> Mapping[str, str]:
+        """Company by bucket prefix."""
+
+    def put_defaults(self, defaults: CompanyDefaults) -> None:
+        """Settle them."""
+
+    def business_ux(self, company: str) -> BusinessUX | None:
+        """How its pages look."""
+
+    def put_business_ux(self, row: BusinessUX) -> None:
+        """Settle it."""
+
+
+class IntakeLog(Protocol):
+    """Objects that did not become recordings, and words that travel beside an object."""
+
+    def put_details(self, stored_as: str, details_json: str, *, now: datetime) -> None:
+        """Keep a sender's words that are too long for the object's own metadata."""
+
+    def details(self, stored_as: str) -> str | None:
+        """Those words."""
+
+    def forget_details(self, stored_as: str) -> None:
+        """The upload did not happen."""
+
+    def reject(self, rejected: RejectedObject) -> None:
+        """Keep why an object is not a recording."""
+
+    def rejections(self, *, limit: int) -> list[RejectedObject]:
+        """The latest first."""
+
+
+class AccountState(Protocol):
+    """What all instances must know about the engine's account."""
+
+    def stopped_until(self, now: datetime) -> datetime | None:
+        """Not to dispatch before; None while all is well."""
+
+    def stop(self, *, reason: str, now: datetime, until: datetime) -> None:
+        """Stop dispatching; it starts again by itself."""
+
+
+class TaskQueue(Protocol):
+    """Tasks; creating one twice is harmless."""
+
+    def enqueue(self, task: Task) -> None:
+        """Create it, or find that it was created."""
+
+
+class AudioStore(Protocol):
+    """Recordings in Cloud Storage."""
+
+    bucket: str
+
+    def find(self, name: str, generation: int | None = None) -> StoredObject | None:
+        """One generation of an object; None where it is gone."""
+
+    def open(self, stored: StoredObject) -> BinaryIO:
+        """Its bytes, read by ranges."""
+
+    def read_side_file(self, name: str) -> str | None:
+        """A small text object; None where there is none."""
+
+    def put(
+        self, name: str, content: BinaryIO, *, content_type: str | None, metadata: Mapping[str, str]
+    ) -> StoredObject:
+        """Write a new object; never over another."""
+
+    def delete(self, stored: StoredObject) -> None:
+        """Remove it."""
+
+    def signed_url(self, stored: StoredObject, *, lifetime: timedelta, now: datetime) -> str:
+        """A URL that reads exactly this generation until it expires."""
+
+
+class SpeechIntelligence(Protocol):
+    """The engine, or Symbl."""
+
+    def submit(self, submission: Submission) -> Accepted:
+        """Ask for an analysis.
+
+        Raises:
+            NotAccepted, Throttled: it has no job of it.
+            OutcomeUnknown: it may have one.
+            RefusedByEngine: it never will.
+            AccountRefused: our credentials are at fault.
+        """
+
+    def prepare(self) -> None:
+        """Get a token, so that what can fail before sending fails before it is marked as sent."""
+
+    def job_status(self, job_id: str) -> JobStatus | None:
+        """How a job stands; None where the engine knows no such job."""
+
+    def failure_reason(self, job_id: str) -> str | None:
+        """Why it failed, where the engine says more than Symbl did."""
+
+    def find_conversation(self, attempt_id: AttemptId, *, since: datetime, now: datetime) -> str | None:
+        """The conversation that this attempt made."""
+
+    def section(self, section: SectionKind, conversation_id: str) -> Rows | None:
+        """The rows of a section; None where the engine has none yet."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Submission:
+    """Everything that one POST says."""
+
+    url: str
+    webhook_url: str
+    attempt_id: AttemptId
+    request_id: RequestId
+    conversation: ConversationMetadata
+    trackers: Iterable[Tracker]
+    confidence_threshold: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """The engine's 201."""
+
+    conversation_id: str
+    job_id: str
