@@ -153,6 +153,10 @@ class TasksServer:
 
     # What tests do in held mode, and people at any time
 
+    def queues(self) -> dict[str, str]:
+        """The ids of all queues, each with its state: RUNNING or PAUSED."""
+        return {short(queue.name): tasks_v2.Queue.State(queue.state).name for queue in self._store.queues()}
+
     def tasks(self, queue: str | None = None) -> list[PendingTask]:
         """What waits or is being delivered, in one queue (by its id) or in all, in the order in which it is due."""
         pending = [
