@@ -37,7 +37,8 @@ class ControlServer:
             OSError: the port is taken.
         """
         self._server = make_server(host, port, self.app, threaded=True, request_handler=_Quiet)
-        threading.Thread(target=self._server.serve_forever, name="control", daemon=True).start()
+        # The interval is how long stop() may take to be noticed.
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="control", daemon=True).start()
         return f"http://{host}:{self._server.server_port}"
 
     def stop(self) -> None:

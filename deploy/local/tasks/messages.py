@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
 from google.cloud import tasks_v2
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from deploy.local.tasks.schedule import RetryPolicy, burst_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
 # The messages' types declare protobuf's Timestamp and Duration where they give and take datetime and timedelta.
@@ -40,6 +40,7 @@ _LOCATION: Final = r"projects/[A-Za-z0-9.:-]+/locations/[a-z0-9-]+"
 _LOCATION_NAME: Final = re.compile(_LOCATION)
 _QUEUE_NAME: Final = re.compile(rf"{_LOCATION}/queues/[A-Za-z0-9-]{{1,100}}")
 _TASK_NAME: Final = re.compile(rf"({_LOCATION}/queues/[A-Za-z0-9-]{{1,100}})/tasks/[A-Za-z0-9_-]{{1,500}}")
+_UPDATABLE: Final = ("rate_limits", "retry_config", "http_target", "app_engine_routing_override")
 _WITH_BODY: Final = frozenset({tasks_v2.HttpMethod.POST, tasks_v2.HttpMethod.PUT, tasks_v2.HttpMethod.PATCH})
 
 
@@ -92,21 +93,16 @@ def check_task_name(name: str) -> str:
 # Queues
 
 
-def merged_queue(old: Queue, new: Queue, paths: Iterable[str]) -> Queue:
-    """*old* with what *new* says of the fields in *paths* (`retry_config.max_attempts`, ...), or of all."""
-    result = tasks_v2.Queue(old)
-    for path in list(paths) or ["rate_limits", "retry_config", "http_target", "app_engine_routing_override"]:
-        target, source = result, new
-        *parents, field = path.split(".")
-        for parent in parents:
-            if parent not in {"rate_limits", "retry_config"}:
-                raise invalid(f'update_mask path "{path}" is no field of a queue that can be updated')
-            target, source = getattr(target, parent), getattr(source, parent)
-        try:
-            setattr(target, field, getattr(source, field))
-        except AttributeError as e:
-            raise invalid(f'update_mask path "{path}" is no field of a queue') from e
-    return result
+def merged_queue(old: Queue, new: Queue, mask: FieldMask) -> Queue:
+    """*old* with what *new* says of the fields in *mask*; of all if it is empty. Output-only fields stay."""
+    if not mask.IsValidForDescriptor(tasks_v2.Queue.pb().DESCRIPTOR):
+        raise invalid(f'update_mask "{",".join(mask.paths)}" has a path that is no field of a queue')
+    paths = [path for path in mask.paths or _UPDATABLE if path.partition(".")[0] in _UPDATABLE]
+    merged = tasks_v2.Queue(old)
+    FieldMask(paths=paths).MergeMessage(
+        tasks_v2.Queue.pb(new), tasks_v2.Queue.pb(merged), replace_message_field=True, replace_repeated_field=True
+    )
+    return merged
 
 
 def complete_queue(queue: Queue) -> Queue:

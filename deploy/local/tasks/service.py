@@ -127,7 +127,7 @@ class CloudTasks:
             old = self._store.queue(name)
             if old is None:
                 return self._put_new_queue(request.queue)
-            return self._put_queue(complete_queue(merged_queue(old, request.queue, request.update_mask.paths)))
+            return self._put_queue(complete_queue(merged_queue(old, request.queue, request.update_mask)))
 
     def delete_queue(self, request: tasks_v2.DeleteQueueRequest) -> empty_pb2.Empty:
         """Remove a queue and its tasks."""
