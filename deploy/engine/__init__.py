@@ -1,0 +1,1 @@
+"""A server with Symbl's Async contract that analyses real recordings on an ordinary CPU."""

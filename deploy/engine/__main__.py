@@ -1,0 +1,62 @@
+"""Run the engine: `python -m deploy.engine`."""
+
+import errno
+import logging
+import os
+import signal
+import sys
+import threading
+
+from deploy.engine.engine import create_engine
+from deploy.engine.errors import SettingsError
+from deploy.engine.settings import EngineSettings
+
+_THREADS = 16
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; 2 where the settings are wrong, 1 where the port is taken."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    try:
+        settings = EngineSettings.from_environment(os.environ)
+        engine = create_engine(settings)
+    except SettingsError as error:
+        print(f"The engine cannot start:\n{error}", file=sys.stderr)  # noqa: T201 - the operator's console
+        return 2
+
+    from waitress import create_server  # noqa: PLC0415 - only once the settings are known to be good
+
+    try:
+        server = create_server(
+            engine.app, host=settings.host, port=settings.port, threads=_THREADS, ident="calltrack-engine"
+        )
+    except OSError as error:
+        print(_port_problem(error, settings), file=sys.stderr)  # noqa: T201
+        return 1
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    engine.start()
+    threading.Thread(target=server.run, daemon=True).start()
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"Engine ready at http://{host}:{server.effective_port} ({engine.listener.name})", flush=True)  # noqa: T201
+    missing = engine.listener.ready()
+    if missing:
+        print(f"No recording can be analysed: {missing}", file=sys.stderr, flush=True)  # noqa: T201
+    ended.wait()
+    engine.stop()
+    sys.stdout.flush()
+    # A recogniser in the middle of a call cannot be interrupted; its job is taken up again after the next start.
+    os._exit(0)
+
+
+def _port_problem(error: OSError, settings: EngineSettings) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {settings.port} is taken: stop what listens there, or set ENGINE_PORT to a free one."
+    return f"Cannot listen at {settings.host}:{settings.port}: {error.strerror}. Set ENGINE_HOST or ENGINE_PORT."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

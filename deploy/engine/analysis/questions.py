@@ -1,0 +1,102 @@
+"""Questions: what the recogniser wrote a question mark after, and what is built like a question where it did not.
+
+Small recognisers lose many question marks ("may I call you again on Thursday afternoon.") and join sentences by commas or
+by nothing ("… by email today what is your address?"), so clauses are looked at, not sentences.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+
+from deploy.engine.analysis.messages import Message
+
+_AUXILIARY = r"(?:do|does|did|is|are|am|was|were|can|could|would|will|shall|should|may|might|have|has|had)(?:n't)?"
+_SUBJECT = r"(?:i|you|we|they|he|she|it|there|this|that|these|those|anybody|anyone|anything|somebody|someone)"
+_LEAD_IN = (
+    r"(?:(?:and|but|so|or|okay|ok|well|then|now|also|oh|um|uh|alright|all right|great|perfect|excellent|thank you|thanks|of course"
+    r"|certainly|sure|maybe|yes|no|hi|hello|sorry|excuse me)[\s,]+)*"
+)
+_INVERTED = re.compile(
+    rf"{_LEAD_IN}{_AUXILIARY}\s+(?:{_SUBJECT}|(?:the|my|your|our|his|her|their)\s+\w+)\b", re.IGNORECASE
+)
+_ASKED_BY_WORD = re.compile(
+    rf"{_LEAD_IN}(?:to |at |for |from |in |on |by )?(?:what|when|where|who|whom|whose|why|which|how)(?:'s|\s+(?:{_AUXILIARY}"
+    rf"|(?:\w+\s+){{1,3}}?{_AUXILIARY}\s+(?:{_SUBJECT}|best|right|available))\b|\s+about\b)",
+    re.IGNORECASE,
+)
+_ELLIPTIC = re.compile(
+    r"(?:okay[\s,]+|well[\s,]+|so[\s,]+)*(?:and|but|what)\s+if\b[^,]*$|(?:how|what)\s+about\b", re.IGNORECASE
+)
+_RELATIVE = re.compile(r"(?:which|who|whose|where|when)\b", re.IGNORECASE)
+#: A polite request in the middle of a run-on; after these words the same order of words is a statement ("so do I").
+_RUN_ON = re.compile(r"(?<!^)\b(?P<before>\w+)\s+(?:can|could|may|would|will|do|did)\s+(?:i|we|you)\b", re.IGNORECASE)
+_NO_RUN_ON_AFTER = {"so", "as", "nor", "neither", "than", "only", "what", "how", "that", "if", "when", "where", "who", "which", "why"}  # fmt: skip
+_RUN_ON_WH = re.compile(rf"\b(?:what|when|where|how|why)\s+{_AUXILIARY}\s+{_SUBJECT}\b", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Question:
+    """Something asked in *message*; *score* is how sure that is."""
+
+    message: Message
+    text: str
+    score: float
+
+
+def questions(messages: Sequence[Message]) -> list[Question]:
+    """At most one question per sentence, in order."""
+    return [
+        Question(message, sentence, score)
+        for message in messages
+        for sentence in sentences_in(message.text)
+        if (score := _score(sentence)) > 0
+    ]
+
+
+def sentences_in(text: str) -> Iterator[str]:
+    """The sentences of a message; it has more than one where a short one was joined to the next."""
+    yield from (
+        sentence for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z])(?<!Mr\.\s)(?<!Dr\.\s)(?<!Mrs\.\s)", text) if sentence
+    )
+
+
+def is_question(sentence: str) -> bool:
+    """Whether something is asked in *sentence*."""
+    return _score(sentence) > 0
+
+
+def _score(sentence: str) -> float:
+    marked = sentence.rstrip().endswith("?")
+    built = _is_built_as_question(sentence.rstrip("?.! "))
+    return 0.98 if marked and built else 0.9 if marked else 0.8 if built else 0.0
+
+
+def _is_built_as_question(sentence: str) -> bool:
+    for index, clause in enumerate(re.split(r"[,;]\s*", sentence)):
+        if _INVERTED.match(clause):
+            return True
+        if _ASKED_BY_WORD.match(clause) and not (index and _RELATIVE.match(clause) and not _asks_directly(clause)):
+            return True
+        if _runs_on(clause):
+            return True
+    return bool(_ELLIPTIC.match(sentence))
+
+
+def _asks_directly(clause: str) -> bool:
+    """ "which day is best" and "when will it" ask; "which is fine" and "who is here" after a comma describe."""
+    return (
+        re.match(
+            rf"(?:which\s+\w+\s+{_AUXILIARY}|(?:who|when|where)\s+{_AUXILIARY}\s+{_SUBJECT})\b", clause, re.IGNORECASE
+        )
+        is not None
+    )
+
+
+def _runs_on(clause: str) -> bool:
+    found = _RUN_ON.search(clause)
+    if found and found["before"].lower() not in _NO_RUN_ON_AFTER:
+        return True
+    later = _RUN_ON_WH.search(clause, 1)
+    return later is not None and not re.search(
+        r"\b(?:know|see|understand|ask|tell|sure|remember|is|was|about)\s*$", clause[: later.start()], re.IGNORECASE
+    )

@@ -1,0 +1,160 @@
+"""The engine as one object: its store, its steps, its threads and its WSGI app.
+
+`create_engine` puts the collaborators together and is the one place where a different one could be put in.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+
+from deploy.engine.analysis.heard import Listener
+from deploy.engine.analysis.replay import ReplayListener
+from deploy.engine.app import build_app
+from deploy.engine.instants import Clock, utc_now
+from deploy.engine.jobs import Analyst, Fetcher, audio_path
+from deploy.engine.settings import EngineSettings
+from deploy.engine.store import Job, Store
+from deploy.engine.submission import Submission
+from deploy.engine.tokens import Tokens
+from deploy.engine.webhooks import Courier
+
+FETCHERS = 4
+COURIERS = 4
+_IDLE_S = 1.0
+_STOP_S = 0.5
+_log = logging.getLogger(__name__)
+
+
+class Bell:
+    """Wakes idle threads; a ring between looking and waiting is not lost."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._rings = 0
+
+    @property
+    def rings(self) -> int:
+        """How often it rang so far."""
+        return self._rings
+
+    def ring(self) -> None:
+        """Wake everybody."""
+        with self._condition:
+            self._rings += 1
+            self._condition.notify_all()
+
+    def wait(self, heard: int, timeout_s: float) -> None:
+        """Wait for the first ring after the *heard*-th."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._rings != heard, timeout_s)
+
+
+class Engine:
+    """Accepts recordings and works them off, in threads of its own (`start`) or step by step (`run_pending`)."""
+
+    def __init__(self, settings: EngineSettings, *, store: Store, listener: Listener, clock: Clock) -> None:
+        self.settings = settings
+        self.store = store
+        self.listener = listener
+        self.clock = clock
+        self.tokens = Tokens(store, settings, clock)
+        self.analyst = Analyst(store, settings, clock, listener)
+        self._fetcher = Fetcher(store, settings, clock)
+        self._courier = Courier(store, settings, clock)
+        self._bell = Bell()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.app: Flask = build_app(self)
+
+    def accept(self, submission: Submission, conversation_id: str | None = None) -> Job:
+        """Take a recording in; see `Store.accept` for the refusals."""
+        job = self.store.accept(
+            submission, conversation_id=conversation_id, cap=self.settings.max_active_jobs, now=self.clock()
+        )
+        _log.info("job %s accepted for conversation %s", job.id, job.conversation_id)
+        self._bell.ring()
+        return job
+
+    def delete(self, conversation_id: str) -> None:
+        """Forget a conversation, its results and its audio."""
+        for job in self.store.delete_conversation(conversation_id, self.clock()):
+            audio_path(self.settings, job).unlink(missing_ok=True)
+        self._bell.ring()
+
+    def state(self) -> dict[str, Any]:
+        """What `/ready` tells: whether recordings can be analysed, and how much is waiting."""
+        missing = self.listener.ready()
+        return {
+            "ready": missing is None,
+            "analyzer": self.settings.analyzer,
+            "engine": self.listener.name,
+            **({"reason": missing} if missing else {}),
+            "queue": {
+                "activeJobs": self.store.active_jobs(),
+                "maxActiveJobs": self.settings.max_active_jobs,
+                "webhooks": self.store.pending_deliveries(),
+            },
+        }
+
+    def run_pending(self) -> int:
+        """Do all that can be done now, in this thread: downloads, analyses, webhooks that are due. Returns the steps taken."""
+        steps = (self._courier.step, self._fetcher.step, self.analyst.step)
+        count = 0
+        while any(step() for step in steps):
+            count += 1
+        return count
+
+    def start(self) -> None:
+        """Work in threads from now on; they die with the process."""
+        pools = (("fetch", self._fetcher.step, FETCHERS), ("webhook", self._courier.step, COURIERS),
+                 ("analyse", self.analyst.step, self.settings.workers))  # fmt: skip
+        for name, step, size in pools:
+            for index in range(size):
+                thread = threading.Thread(target=self._work, args=(step,), name=f"{name}-{index}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Stop taking up work and let go of the store; what is half done is done again after the next start."""
+        self._stopping.set()
+        self._bell.ring()
+        for thread in self._threads:
+            thread.join(_STOP_S / len(self._threads))
+        self.store.close()
+
+    def _work(self, step: Callable[[], bool]) -> None:
+        while not self._stopping.is_set():
+            heard = self._bell.rings
+            try:
+                if step():
+                    self._bell.ring()
+                    continue
+            except Exception:
+                if self._stopping.is_set():
+                    return
+                _log.exception("a step broke; it is tried again")
+            self._bell.wait(heard, self._idle_s())
+
+    def _idle_s(self) -> float:
+        due = None if self._stopping.is_set() else self.store.next_due()
+        return _IDLE_S if due is None else min(_IDLE_S, max(0.05, (due - self.clock()).total_seconds()))
+
+
+def create_engine(settings: EngineSettings, *, clock: Clock = utc_now, listener: Listener | None = None) -> Engine:
+    """Put an engine together; nothing runs yet.
+
+    Raises:
+        SettingsError: another engine uses the same state directory.
+    """
+    return Engine(settings, store=Store(settings.state), listener=listener or _listener(settings), clock=clock)
+
+
+def _listener(settings: EngineSettings) -> Listener:
+    if settings.replay_dir is not None and settings.analyzer == "replay":
+        return ReplayListener(settings.replay_dir)
+    from deploy.engine.analysis.recognition import WhisperListener  # noqa: PLC0415 - replay starts without speech libraries
+
+    return WhisperListener(settings)

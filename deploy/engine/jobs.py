@@ -1,0 +1,241 @@
+"""The two steps of a job: fetch the audio as soon as it is accepted, analyse it when its turn comes.
+
+Audio is fetched at once because a signed URL may end long before the queue does. A job whose audio cannot be fetched fails
+from `scheduled`; one that dies with the engine is taken up again, up to three times.
+"""
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from deploy.engine import ids
+from deploy.engine.analysis.heard import Heard, Listener, Wish
+from deploy.engine.conversation import documents
+from deploy.engine.errors import AnalysisFailed, FetchFailed, NotFound
+from deploy.engine.instants import Clock, iso
+from deploy.engine.settings import EngineSettings
+from deploy.engine.store import ACTIVE, Conversation, Job, Member, Store
+from deploy.engine.submission import Speaker
+from deploy.engine.wire import download
+
+MAX_STARTS = 3
+_log = logging.getLogger(__name__)
+
+
+class _Taken:
+    """Jobs that a thread of this process works on."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._lock = threading.Lock()
+
+    def take(self, find: Callable[[Collection[str]], Job | None]) -> Job | None:
+        with self._lock:
+            job = find(self._ids)
+            if job is not None:
+                self._ids.add(job.id)
+            return job
+
+    def release(self, job: Job) -> None:
+        with self._lock:
+            self._ids.discard(job.id)
+
+
+class Fetcher:
+    """Downloads the audio of accepted jobs."""
+
+    def __init__(self, store: Store, settings: EngineSettings, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._taken = _Taken()
+
+    def step(self) -> bool:
+        """Fetch one recording; False if there is none to fetch."""
+        job = self._taken.take(lambda ids_: self._store.unfetched(besides=ids_))
+        if job is None:
+            return False
+        try:
+            self._fetch(job)
+        finally:
+            self._taken.release(job)
+        return True
+
+    def _fetch(self, job: Job) -> None:
+        target = audio_path(self._settings, job)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".part")
+        try:
+            sha256 = download(
+                job.submission.url,
+                partial,
+                allow_private=self._settings.allow_private_urls,
+                max_bytes=self._settings.max_download_bytes,
+                timeout_s=self._settings.download_timeout_s,
+            )
+        except FetchFailed as error:
+            partial.unlink(missing_ok=True)
+            _fail(self._store, job, str(error), self._clock)
+            return
+        partial.rename(target)
+        with self._store.transaction():
+            if self._store.job(job.id).status in ACTIVE:
+                self._store.fetched(job, sha256)
+            else:  # its conversation was deleted meanwhile
+                target.unlink()
+
+
+class Analyst:
+    """Turns fetched audio into results."""
+
+    def __init__(self, store: Store, settings: EngineSettings, clock: Clock, listener: Listener) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._listener = listener
+        self._taken = _Taken()
+        self._deriving = threading.Lock()
+
+    def step(self) -> bool:
+        """Analyse one recording; False if there is none to analyse."""
+        job = self._taken.take(lambda ids_: self._store.runnable(besides=ids_))
+        if job is None:
+            return False
+        try:
+            self._analyse(job)
+        finally:
+            self._taken.release(job)
+        return True
+
+    def _analyse(self, job: Job) -> None:
+        job = self._store.started(job, self._clock())
+        audio = audio_path(self._settings, job)
+        try:
+            if job.starts > MAX_STARTS:
+                raise AnalysisFailed(f"the engine ended {MAX_STARTS} times while it analysed this recording")
+            heard = self._hear(job, audio)
+        except AnalysisFailed as error:
+            _fail(self._store, job, str(error), self._clock)
+        except Exception as error:
+            _log.exception("job %s: analysis broke", job.id)
+            _fail(self._store, job, f"the analysis broke: {type(error).__name__}: {error}", self._clock)
+        else:
+            self._complete(job, heard)
+        audio.unlink(missing_ok=True)
+
+    def _hear(self, job: Job, audio: Path) -> Heard:
+        wish = Wish(per_channel=job.submission.per_channel, vocabulary=tuple(job.submission.customVocabulary))
+        return self._listener.hear(audio, job.sha256 or "", wish, progress=lambda heard: self._keep(job, heard))
+
+    def _complete(self, job: Job, heard: Heard) -> None:
+        self._keep(job, heard)
+        with self._store.transaction():
+            if self._store.job(job.id).status in ACTIVE:
+                self._store.completed(job, self._provenance(job, heard), self._clock())
+
+    def _provenance(self, job: Job, heard: Heard) -> dict[str, Any]:
+        return {
+            "engine": self._listener.name,
+            "recordingSha256": job.sha256,
+            "duration": round(heard.duration, 3),
+            "channels": len(heard.tracks),
+            "completedAt": iso(self._clock()),
+        }
+
+    def _keep(self, job: Job, heard: Heard) -> None:
+        """Store what was heard and what follows from it for the whole conversation."""
+        with self._deriving:
+            try:
+                conversation = self._store.conversation(job.conversation_id)
+            except NotFound:
+                return  # deleted meanwhile; its job has failed already
+            conversation, speakers = with_speakers(conversation, job, [track.channel for track in heard.tracks])
+            with self._store.transaction():
+                self._store.put_part(job, heard.as_json(), speakers)
+                self._store.put_conversation(conversation)
+            self._derive(conversation)
+
+    def _derive(self, conversation: Conversation) -> None:
+        parts = self._store.parts(conversation.id)
+        found = documents(conversation, parts)
+        length = sum(part.heard["duration"] for part in parts)
+        with self._store.transaction():
+            self._store.conversation(conversation.id)
+            self._store.put_conversation(dataclasses.replace(conversation, duration_s=length))
+            self._store.put_results(conversation.id, found)
+
+    def update_member(self, conversation_id: str, member: Member) -> None:
+        """Rename a member; one with another's e-mail address becomes that other.
+
+        Raises:
+            NotFound: there is no such conversation, or no such member in it.
+        """
+        with self._deriving:
+            conversation = self._store.conversation(conversation_id)
+            self._derive(with_member(conversation, member))
+
+
+def audio_path(settings: EngineSettings, job: Job) -> Path:
+    """Where the audio of *job* lies until it has been analysed."""
+    return settings.state / "audio" / job.id
+
+
+def _fail(store: Store, job: Job, reason: str, clock: Clock) -> None:
+    with store.transaction():
+        if store.job(job.id).status in ACTIVE:
+            store.failed(job, reason, clock())
+    _log.warning("job %s failed: %s", job.id, reason)
+
+
+def with_speakers(conversation: Conversation, job: Job, channels: list[int]) -> tuple[Conversation, dict[int, str]]:
+    """Find or add the member who talks on each channel of *job*'s recording.
+
+    An e-mail address makes a member the same in every part, and so does a name that was given without one. Speakers without
+    a name are numbered on through the parts, as Symbl did.
+    """
+    named = {entry.channel: entry.speaker for entry in job.submission.channelMetadata}
+    members = list(conversation.members)
+    speakers: dict[int, str] = {}
+    for channel in channels:
+        if channel == 0:
+            continue  # a mix of all: nobody can say who speaks
+        speaker = named.get(channel, Speaker())
+        own_id = ids.derived_uuid(job.id, channel)
+        known = _known(members, speaker)
+        speakers[channel] = known.id if known else own_id
+        if known is None and own_id not in conversation.merged and own_id not in {member.id for member in members}:
+            members.append(Member(own_id, speaker.name or f"Speaker {len(members) + 1}", speaker.email))
+    return dataclasses.replace(conversation, members=tuple(members)), speakers
+
+
+def _known(members: list[Member], speaker: Speaker) -> Member | None:
+    if speaker.email:
+        return next((m for m in members if m.email and m.email.casefold() == speaker.email.casefold()), None)
+    return next((m for m in members if speaker.name and not m.email and m.name == speaker.name), None)
+
+
+def with_member(conversation: Conversation, member: Member) -> Conversation:
+    """The conversation with *member* as given, merged into whoever has the same e-mail address."""
+    if member.id not in {known.id for known in conversation.members}:
+        raise NotFound(f"There is no member with id {member.id} in conversation {conversation.id}.")
+    twin = next(
+        (
+            known
+            for known in conversation.members
+            if member.email and known.id != member.id and (known.email or "").casefold() == member.email.casefold()
+        ),
+        None,
+    )
+    if twin is None:
+        members = tuple(member if known.id == member.id else known for known in conversation.members)
+        return dataclasses.replace(conversation, members=members)
+    merged = {old: twin.id if new == member.id else new for old, new in conversation.merged.items()}
+    members = tuple(
+        dataclasses.replace(twin, name=member.name) if known.id == twin.id else known
+        for known in conversation.members
+        if known.id != member.id
+    )
+    return dataclasses.replace(conversation, members=members, merged={**merged, member.id: twin.id})

@@ -1,0 +1,100 @@
+"""Settings of the engine, read once from `ENGINE_*` in the environment."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from deploy.engine.errors import SettingsError
+
+PREFIX = "ENGINE_"
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class EngineSettings(BaseModel):
+    """Every setting with its default; `docs/engine.md` describes them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8090, ge=0, le=65535)
+    state: Path = REPOSITORY / ".local" / "engine"
+    app_id: str = ""
+    app_secret: SecretStr = SecretStr("")
+
+    max_active_jobs: int = Field(50, ge=1)
+    workers: int = Field(1, ge=1, le=64)
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+
+    analyzer: Literal["whisper", "replay"] = "whisper"
+    model: Literal["tiny.en", "base.en", "small.en"] = "tiny.en"
+    model_dir: Path | None = None
+    models_cache: Path = REPOSITORY / ".models"
+    replay_dir: Path | None = None
+
+    allow_private_urls: bool = False
+    max_download_bytes: int = Field(2 * 1024**3, ge=1)
+    download_timeout_s: float = Field(900, gt=0)
+    max_duration_s: float = Field(4 * 3600, gt=0)
+
+    token_lifetime_s: int = Field(86400, ge=1)
+    webhook_key: Literal["id", "jobId", "both"] = "id"
+    webhook_timeout_s: float = Field(10, gt=0)
+    entities_shape: Literal["new", "legacy"] = "new"
+
+    @model_validator(mode="after")
+    def _credentials_off_loopback(self) -> Self:
+        if bool(self.app_id) != bool(self.app_secret.get_secret_value()):
+            raise ValueError("ENGINE_APP_ID and ENGINE_APP_SECRET go together: set both or neither")
+        if not self.app_id and not _is_loopback(self.host):
+            raise ValueError(
+                f"ENGINE_HOST={self.host} is reachable from other machines: set ENGINE_APP_ID and ENGINE_APP_SECRET "
+                "(local/local is for loopback alone)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _replay_needs_transcripts(self) -> Self:
+        if self.analyzer == "replay" and self.replay_dir is None:
+            raise ValueError("ENGINE_ANALYZER=replay needs ENGINE_REPLAY_DIR, a directory of transcripts")
+        return self
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """The pair (appId, appSecret) that buys a token."""
+        return (self.app_id, self.app_secret.get_secret_value()) if self.app_id else ("local", "local")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings; an empty value counts as not set.
+
+        Raises:
+            SettingsError: with one line per setting that is wrong.
+        """
+        names = {PREFIX + field.upper(): field for field in cls.model_fields}
+        given = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
+        complaints = [f"{name}: there is no such setting" for name in sorted(given.keys() - names.keys())]
+        try:
+            settings = cls.model_validate({names[name]: value for name, value in given.items() if name in names})
+        except ValidationError as invalid:
+            complaints += [_complaint(error["loc"], error["msg"]) for error in invalid.errors()]
+        if complaints:
+            raise SettingsError("\n".join(complaints))
+        return settings
+
+
+def _complaint(location: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{PREFIX}{str(location[0]).upper()}: {text}" if location else text
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,68 @@
+"""Access tokens: one per account at a time; asking again before it ends gives the same one with the seconds that are left."""
+
+import hmac
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from deploy.engine.errors import BadRequest, Unauthorized
+from deploy.engine.instants import Clock
+from deploy.engine.settings import EngineSettings
+from deploy.engine.store import Store
+
+BAD_TOKEN = "Token validation failed for provided token."  # noqa: S105 - Symbl's sentence
+BAD_CREDENTIALS = "Invalid appId or appSecret."
+
+
+class Tokens:
+    """Gives tokens out and checks them."""
+
+    def __init__(self, store: Store, settings: EngineSettings, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    def generate(self, body: object) -> dict[str, Any]:
+        """The answer to `token:generate`: `{"accessToken", "expiresIn"}`, the latter in seconds.
+
+        Raises:
+            BadRequest: a field is missing or wrong.
+            Unauthorized: not the pair of the settings.
+        """
+        given = _credentials(body)
+        known = self._settings.credentials
+        if not all(hmac.compare_digest(g.encode(), k.encode()) for g, k in zip(given, known, strict=True)):
+            raise Unauthorized(BAD_CREDENTIALS)
+        now = self._clock()
+        with self._store.transaction():
+            current = self._store.token(known[0])
+            if current is None or current[1] <= now + timedelta(seconds=1):
+                current = (secrets.token_urlsafe(48), now + timedelta(seconds=self._settings.token_lifetime_s))
+                self._store.put_token(known[0], *current)
+        token, end = current
+        return {"accessToken": token, "expiresIn": int((end - now).total_seconds())}
+
+    def check(self, token: str | None) -> None:
+        """Accept a token that is still good.
+
+        Raises:
+            Unauthorized: it is missing, unknown or over.
+        """
+        end = self._store.token_end(token) if token else None
+        if end is None or end <= self._clock():
+            raise Unauthorized(BAD_TOKEN)
+
+
+def _credentials(body: object) -> tuple[str, str]:
+    if not isinstance(body, dict):
+        raise BadRequest('"value" must be of type object')
+    for field in ("type", "appId", "appSecret"):
+        if field not in body:
+            raise BadRequest(f'"{field}" is required')
+        if not isinstance(body[field], str):
+            raise BadRequest(f'"{field}" must be a string')
+        if not body[field]:
+            raise BadRequest(f'"{field}" is not allowed to be empty')
+    if body["type"] != "application":
+        raise BadRequest('"type" must be one of [application]')
+    return body["appId"], body["appSecret"]
