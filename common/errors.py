@@ -7,10 +7,11 @@ CalltrackError
 │   └── OutcomeUnknown       the engine may have a job of it: never send again before looking for that job
 ├── Rejected                 the caller has to change something; `problems` names the fields and the mend
 │   ├── NotFound
-│   └── TooLarge
+│   ├── TooLarge
+│   └── Unauthenticated
+├── UnreadableAnswer         the engine answered what its contract does not allow
 ├── RefusedByEngine          this recording can never succeed as it is
-├── AccountRefused           no recording can succeed until a person mends the account
-└── Unauthenticated          the caller did not prove who it is
+└── AccountRefused           no recording can succeed until a person mends the account
 """
 
 from __future__ import annotations

@@ -112,8 +112,10 @@ class SlotPool(Protocol):
 class ResultStore(Protocol):
     """Rows of the ConversationIntelligence kinds, by conversation."""
 
-    def put(self, section: SectionKind, *, conversation_id: str, recording_id: RecordingId, rows: Rows) -> None:
-        """Store a whole section, in place of what was there."""
+    def put(
+        self, sections: Sequence[tuple[SectionKind, Rows]], *, conversation_id: str, recording_id: RecordingId
+    ) -> None:
+        """Store whole sections, in place of what was there."""
 
     def get(self, section: SectionKind, conversation_id: str) -> Rows:
         """The rows of a section, in order; empty where there are none."""
@@ -217,7 +219,7 @@ class AudioStore(Protocol):
     def delete(self, stored: StoredObject) -> None:
         """Remove it."""
 
-    def signed_url(self, stored: StoredObject, *, lifetime: timedelta, now: datetime) -> str:
+    def signed_url(self, name: str, generation: int, *, lifetime: timedelta) -> str:
         """A URL that reads exactly this generation until it expires."""
 
 

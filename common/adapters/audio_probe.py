@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from common.errors import Problem, Rejected
 from common.model.recording import AudioProperties
 
 if TYPE_CHECKING:
-    import av.container
     from av.audio.stream import AudioStream
+    from av.container import InputContainer
 
 #: Headers of these tell nothing or lie (a cut MP3 still claims its full length): their packets are added up.
 _COUNTED_FORMATS = frozenset({"mp3", "aac", "amr", "gsm"})
@@ -30,7 +30,7 @@ def probe(content: BinaryIO, *, size: int) -> AudioProperties:
         with av.open(content, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise Rejected([Problem("audio", "has no sound in it; send an audio recording")])
-            return _properties(container, container.streams.audio[0])
+            return _properties(cast("InputContainer", container), container.streams.audio[0])
     except (av.error.FFmpegError, ValueError, EOFError) as error:
         raise Rejected(
             [
@@ -41,7 +41,7 @@ def probe(content: BinaryIO, *, size: int) -> AudioProperties:
         ) from error
 
 
-def _properties(container: av.container.InputContainer, stream: AudioStream) -> AudioProperties:
+def _properties(container: InputContainer, stream: AudioStream) -> AudioProperties:
     context = stream.codec_context
     if not context.sample_rate or not context.channels:
         raise Rejected([Problem("audio", "does not say its sample rate or channels; send a complete file")])
@@ -56,7 +56,7 @@ def _properties(container: av.container.InputContainer, stream: AudioStream) -> 
     )
 
 
-def _duration(container: av.container.InputContainer, stream: AudioStream) -> timedelta:
+def _duration(container: InputContainer, stream: AudioStream) -> timedelta:
     if container.format.name in _COUNTED_FORMATS:
         return _counted(container, stream)
     if stream.duration and stream.time_base:
@@ -66,7 +66,7 @@ def _duration(container: av.container.InputContainer, stream: AudioStream) -> ti
     return _counted(container, stream)
 
 
-def _counted(container: av.container.InputContainer, stream: AudioStream) -> timedelta:
+def _counted(container: InputContainer, stream: AudioStream) -> timedelta:
     """The sum of the packets: reads the whole file, decodes nothing."""
     units = sum(packet.duration or 0 for packet in container.demux(stream))
     return timedelta(seconds=float(units * stream.time_base)) if stream.time_base else timedelta(0)

@@ -14,9 +14,10 @@ from common.model.recording import StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
-    from google.cloud import storage
+    from google.cloud.storage import Blob, Client
+
 
 #: The reader's own default is 40 MiB, far more than a header needs.
 READ_CHUNK_BYTES = 256 * 1024
@@ -27,7 +28,7 @@ _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 class CloudAudioStore:
     """The recordings bucket."""
 
-    def __init__(self, client: storage.Client, *, bucket: str, signer: UrlSigner) -> None:
+    def __init__(self, client: Client, *, bucket: str, signer: UrlSigner) -> None:
         self.bucket = bucket
         self._bucket = client.bucket(bucket)
         self._signer = signer
@@ -70,13 +71,11 @@ class CloudAudioStore:
         except google_errors.NotFound:
             return
 
-    def signed_url(self, stored: StoredObject, *, lifetime: timedelta, now: datetime) -> str:
+    def signed_url(self, name: str, generation: int, *, lifetime: timedelta) -> str:
         """A V4 URL that reads exactly this generation until it expires."""
-        return self._signer.sign(
-            self._bucket.blob(stored.name), generation=stored.generation, lifetime=lifetime, now=now
-        )
+        return self._signer.sign(self._bucket.blob(name), generation=generation, lifetime=lifetime)
 
-    def _stored(self, blob: storage.Blob) -> StoredObject:
+    def _stored(self, blob: Blob) -> StoredObject:
         return StoredObject(
             bucket=self.bucket,
             name=blob.name,
@@ -102,8 +101,8 @@ class UrlSigner:
         self._lock = threading.Lock()
         self._credentials: google.auth.credentials.Credentials | None = None
 
-    def sign(self, blob: storage.Blob, *, generation: int, lifetime: timedelta, now: datetime) -> str:
-        """A URL for GET. `now` only bounds the life: the signature carries the client's own time."""
+    def sign(self, blob: Blob, *, generation: int, lifetime: timedelta) -> str:
+        """A URL for GET, good from now (the signing library's clock) for `lifetime`."""
         endpoint = {"api_access_endpoint": self._endpoint} if self._endpoint else {}
         return str(
             blob.generate_signed_url(

@@ -35,7 +35,7 @@ _RETRY = Retry(
 
 
 def tasks_client(emulator_host: str | None) -> tasks_v2.CloudTasksClient:
-    """The client of the service, or of a server without TLS at `emulator_host` (the client knows no variable for it)."""
+    """The client of the service, or of a server without TLS (the library knows no variable for an emulator)."""
     if emulator_host is None:
         return tasks_v2.CloudTasksClient()
     import grpc  # noqa: PLC0415  # only where there is an emulator

@@ -1,4 +1,4 @@
-"""Identity tokens of Cloud Tasks, Cloud Scheduler and IAP: verified the same way everywhere, only the keys' URL differs."""
+"""Identity tokens of Cloud Tasks, Cloud Scheduler and IAP: one check everywhere, only the keys' URL differs."""
 
 from __future__ import annotations
 

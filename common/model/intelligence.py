@@ -248,6 +248,7 @@ class SectionState(enum.StrEnum):
 
     STORED = "stored"
     NOT_READY = "not_ready"  #: the engine has none yet
+    ABSENT = "absent"  #: the engine never had one (a summary of a very short call)
     ERROR = "error"  #: the last try failed; it is tried again
 
 
@@ -262,6 +263,9 @@ class Section:
     at: datetime | None = None
 
 
+SETTLED = frozenset({SectionState.STORED, SectionState.ABSENT})
+
+
 class ResultsState(enum.StrEnum):
     """How complete a recording's results are, apart from its request's status."""
 
@@ -273,12 +277,12 @@ class ResultsState(enum.StrEnum):
 
 def missing_sections(sections: Iterable[Section]) -> list[SectionKind]:
     """What is still to be fetched."""
-    stored = {section.name for section in sections if section.state is SectionState.STORED}
-    return [kind for kind in SECTIONS if kind.name not in stored]
+    settled = {section.name for section in sections if section.state in SETTLED}
+    return [kind for kind in SECTIONS if kind.name not in settled]
 
 
 def results_state(sections: Iterable[Section]) -> ResultsState:
-    """Complete when every section of the catalogue is stored."""
+    """Complete when nothing of the catalogue is still to come."""
     missing = missing_sections(sections)
     if not missing:
         return ResultsState.COMPLETE

@@ -10,7 +10,7 @@ import enum
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from common.model.intelligence import ResultsState, Section, SectionState, results_state
+from common.model.intelligence import SETTLED, ResultsState, Section, results_state
 from common.model.recording import Priority, RecordingId
 
 if TYPE_CHECKING:
@@ -218,16 +218,17 @@ class SymblAsyncRequest:
         )
 
     def reported(
-        self, status: JobStatus, *, now: datetime, why: str, job_id: str | None = None, next_check_at: datetime | None
+        self, status: JobStatus, *, now: datetime, why: str, next_check_at: datetime | None
     ) -> SymblAsyncRequest:
         """What the engine says of the current attempt's job. Late and repeated words change nothing."""
-        known = (
-            self if self.job_id or not job_id else dataclasses.replace(self._with_attempt(job_id=job_id), job_id=job_id)
-        )
-        if not known.status.holds_slot or RANK[status] <= RANK[known.status]:
-            return known
-        moved = known._moved(status, now=now, why=why, next_check_at=next_check_at)
+        if not self.status.holds_slot or RANK[status] <= RANK[self.status]:
+            return self
+        moved = self._moved(status, now=now, why=why, next_check_at=next_check_at)
         return dataclasses.replace(moved, completed_at=now) if status is JobStatus.COMPLETED else moved
+
+    def told_job_id(self, job_id: str) -> SymblAsyncRequest:
+        """A webhook named the job before the answer of the submission was stored."""
+        return self if self.job_id else dataclasses.replace(self._with_attempt(job_id=job_id), job_id=job_id)
 
     def failed(self, error: JobError, *, now: datetime) -> SymblAsyncRequest:
         """Give it up; a person reads `error`."""
@@ -252,7 +253,7 @@ class SymblAsyncRequest:
         merged = {section.name: section for section in self.sections}
         for section in sections:
             before = merged.get(section.name)
-            if before is None or before.state is not SectionState.STORED or section.state is SectionState.STORED:
+            if before is None or before.state not in SETTLED or section.state in SETTLED:
                 merged[section.name] = section
         kept = tuple(merged.values())
         state = results_state(kept)

@@ -55,9 +55,10 @@ def submit_task(request: SymblAsyncRequest) -> Task:
     return _of_attempt(Stage.SUBMIT, request)
 
 
-def collect_task(request: SymblAsyncRequest, *, cause: str = "", not_before: datetime | None = None) -> Task:
-    """Ask the engine how the job stands, then fetch what is there; `cause` tells apart what may ask twice."""
-    return _of_attempt(Stage.COLLECT, request, cause=cause, not_before=not_before)
+def collect_task(request: SymblAsyncRequest, *, event_id: str = "") -> Task:
+    """Ask the engine how the job stands, then fetch what is there; `event_id` is the webhook event that says so."""
+    task = _of_attempt(Stage.COLLECT, request, cause=event_id)
+    return dataclasses.replace(task, body={**task.body, "event_id": event_id}) if event_id else task
 
 
 def dispatch_task(*, cause: str, not_before: datetime | None = None) -> Task:
@@ -65,15 +66,12 @@ def dispatch_task(*, cause: str, not_before: datetime | None = None) -> Task:
     return Task(stage=Stage.DISPATCH, name=_name(Stage.DISPATCH, cause), body={"cause": cause}, not_before=not_before)
 
 
-def _of_attempt(
-    stage: Stage, request: SymblAsyncRequest, *, cause: str = "", not_before: datetime | None = None
-) -> Task:
+def _of_attempt(stage: Stage, request: SymblAsyncRequest, *, cause: str = "") -> Task:
     assert request.attempt is not None  # noqa: S101  # for the type: a task is owed only by an attempt
     return Task(
         stage=stage,
         name=_name(stage, request.id, request.attempt.id, str(request.generation), cause),
         body={"request_id": request.id, "attempt_id": request.attempt.id},
-        not_before=not_before,
     )
 
 

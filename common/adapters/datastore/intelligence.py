@@ -31,24 +31,30 @@ class DatastoreResults:
     def __init__(self, client: datastore.Client) -> None:
         self._client = client
 
-    def put(self, section: SectionKind, *, conversation_id: str, recording_id: RecordingId, rows: Rows) -> None:
-        """Store a whole section. The first chunk is written last: it makes the others count."""
-        chunks = list(_chunks(rows))
+    def put(
+        self, sections: Sequence[tuple[SectionKind, Rows]], *, conversation_id: str, recording_id: RecordingId
+    ) -> None:
+        """Store whole sections, in as few commits as their size allows.
+
+        A section's first chunk goes last: it is the one that makes the others count.
+        """
         entities = []
-        for number, items in enumerate(chunks):
-            entity = datastore.Entity(
-                self._key(section, conversation_id, number), exclude_from_indexes=("chunk", "chunks", "rows")
-            )
-            entity.update(
-                conversation_id=conversation_id,
-                recording_id=recording_id,
-                chunk=number,
-                chunks=len(chunks),
-                rows=items,
-            )
-            entities.append(entity)
-        for entity in reversed(entities):
-            self._client.put(entity)
+        for section, rows in sections:
+            chunks = list(_chunks(rows))
+            for number, items in reversed(list(enumerate(chunks))):
+                entity = datastore.Entity(
+                    self._key(section, conversation_id, number), exclude_from_indexes=("chunk", "chunks", "rows")
+                )
+                entity.update(
+                    conversation_id=conversation_id,
+                    recording_id=recording_id,
+                    chunk=number,
+                    chunks=len(chunks),
+                    rows=items,
+                )
+                entities.append(entity)
+        for batch in _batches(entities):
+            self._client.put_multi(batch)
 
     def get(self, section: SectionKind, conversation_id: str) -> Rows:
         """The rows of a section, in order."""
@@ -87,14 +93,23 @@ class DatastoreResults:
 
 def _chunks(rows: Rows) -> Iterator[list[datastore.Entity]]:
     """Rows as embedded entities, in lists that fit one entity each; one empty list where there are no rows."""
-    chunk: list[datastore.Entity] = []
+    yield from _fitting([to_entity(row, None) for row in rows], limit=CHUNK_BYTES) if rows else ([],)
+
+
+def _batches(entities: list[datastore.Entity]) -> Iterator[list[datastore.Entity]]:
+    return _fitting(entities, limit=COMMIT_BYTES)
+
+
+def _fitting(entities: list[datastore.Entity], *, limit: int) -> Iterator[list[datastore.Entity]]:
+    """`entities` in order, cut into lists of at most `limit` bytes."""
+    taken: list[datastore.Entity] = []
     size = 0
-    for row in rows:
-        entity = to_entity(row, None)
+    for entity in entities:
         bytes_ = helpers.entity_to_protobuf(entity)._pb.ByteSize()  # noqa: SLF001  # proto-plus offers no size
-        if chunk and size + bytes_ > CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(entity)
+        if taken and size + bytes_ > limit:
+            yield taken
+            taken, size = [], 0
+        taken.append(entity)
         size += bytes_
-    yield chunk
+    if taken:
+        yield taken

@@ -1,0 +1,193 @@
+"""The wiring: settings to adapters, built once per instance, each client only when it is first used."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from common.config import Settings, read_settings
+from common.model.tasks import Stage
+
+if TYPE_CHECKING:
+    from google.cloud import datastore
+
+    from common.adapters.cloud_storage import CloudAudioStore
+    from common.adapters.cloud_tasks import CloudTaskQueue
+    from common.adapters.datastore.account import DatastoreAccount
+    from common.adapters.datastore.companies import DatastoreCompanies
+    from common.adapters.datastore.inbox import DatastoreInbox
+    from common.adapters.datastore.intake import DatastoreIntakeLog
+    from common.adapters.datastore.intelligence import DatastoreResults
+    from common.adapters.datastore.recordings import DatastoreRecordings
+    from common.adapters.datastore.requests import DatastoreRequests
+    from common.adapters.datastore.slots import DatastoreSlots
+    from common.adapters.oidc import TokenVerifier
+    from common.adapters.symbl.client import SymblClient
+    from common.adapters.url_fetch import UrlFetcher
+
+# ruff: noqa: PLC0415  # a function imports only the clients that it uses: cold starts are paid for
+
+
+class Services:
+    """Everything that an entry point hands to its stage."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.chance = random.Random()  # noqa: S311  # order and jitter, no secrets
+
+    @staticmethod
+    def clock() -> datetime:
+        """Now, in UTC."""
+        return datetime.now(UTC)
+
+    @staticmethod
+    def new_id() -> str:
+        """An id that nobody else has: 32 hexadecimal characters."""
+        return uuid.uuid4().hex
+
+    @functools.cached_property
+    def datastore(self) -> datastore.Client:
+        """One client for all kinds."""
+        from google.cloud import datastore
+
+        return datastore.Client(project=self.settings.google_cloud_project, database=self.settings.datastore_database)
+
+    @functools.cached_property
+    def recordings(self) -> DatastoreRecordings:
+        """ConversationMetadata."""
+        from common.adapters.datastore.recordings import DatastoreRecordings
+
+        return DatastoreRecordings(self.datastore)
+
+    @functools.cached_property
+    def requests(self) -> DatastoreRequests:
+        """SymblAsyncRequest."""
+        from common.adapters.datastore.requests import DatastoreRequests
+
+        return DatastoreRequests(self.datastore)
+
+    @functools.cached_property
+    def slots(self) -> DatastoreSlots:
+        """SymblSlot."""
+        from common.adapters.datastore.slots import DatastoreSlots
+
+        return DatastoreSlots(self.datastore)
+
+    @functools.cached_property
+    def results(self) -> DatastoreResults:
+        """The ConversationIntelligence kinds."""
+        from common.adapters.datastore.intelligence import DatastoreResults
+
+        return DatastoreResults(self.datastore)
+
+    @functools.cached_property
+    def inbox(self) -> DatastoreInbox:
+        """WebhookEvent."""
+        from common.adapters.datastore.inbox import DatastoreInbox
+
+        return DatastoreInbox(self.datastore)
+
+    @functools.cached_property
+    def companies(self) -> DatastoreCompanies:
+        """CompanyDefaults and BusinessUX."""
+        from common.adapters.datastore.companies import DatastoreCompanies
+
+        return DatastoreCompanies(self.datastore)
+
+    @functools.cached_property
+    def intake(self) -> DatastoreIntakeLog:
+        """RejectedObject and UploadDetails."""
+        from common.adapters.datastore.intake import DatastoreIntakeLog
+
+        return DatastoreIntakeLog(self.datastore)
+
+    @functools.cached_property
+    def account(self) -> DatastoreAccount:
+        """SymblAccount."""
+        from common.adapters.datastore.account import DatastoreAccount
+
+        return DatastoreAccount(self.datastore)
+
+    @functools.cached_property
+    def tasks(self) -> CloudTaskQueue:
+        """Cloud Tasks."""
+        from common.adapters.cloud_tasks import CloudTaskQueue, tasks_client
+
+        settings = self.settings
+        return CloudTaskQueue(
+            tasks_client(settings.cloud_tasks_emulator_host),
+            project=settings.google_cloud_project,
+            location=settings.tasks_location,
+            queues={
+                Stage.DISPATCH: settings.dispatch_queue,
+                Stage.SUBMIT: settings.submit_queue,
+                Stage.COLLECT: settings.collect_queue,
+            },
+            target_base_url=settings.tasks_target_base_url,
+            service_account=settings.tasks_service_account,
+        )
+
+    @functools.cached_property
+    def audio(self) -> CloudAudioStore:
+        """Cloud Storage."""
+        from google.cloud import storage
+
+        from common.adapters.cloud_storage import CloudAudioStore, UrlSigner
+
+        signer = UrlSigner(
+            service_account=self.settings.url_signer_service_account,
+            endpoint=os.environ.get("STORAGE_EMULATOR_HOST"),  # where the client goes too
+        )
+        return CloudAudioStore(
+            storage.Client(project=self.settings.google_cloud_project),
+            bucket=self.settings.recordings_bucket,
+            signer=signer,
+        )
+
+    @functools.cached_property
+    def fetcher(self) -> UrlFetcher:
+        """Recordings by URL."""
+        from common.adapters.url_fetch import UrlFetcher
+        from common.model.intake import MAX_UPLOAD_BYTES
+
+        return UrlFetcher(max_bytes=MAX_UPLOAD_BYTES, allow_private=self.settings.ingest_allow_private_urls)
+
+    @functools.cached_property
+    def engine(self) -> SymblClient:
+        """Symbl, or the engine."""
+        from common.adapters.symbl.client import SymblClient
+
+        return SymblClient(
+            base_url=self.settings.symbl_api_url,
+            app_id=self.settings.symbl_app_id,
+            app_secret=self.settings.symbl_app_secret.get_secret_value(),
+            clock=self.clock,
+        )
+
+    @functools.cached_property
+    def callers(self) -> TokenVerifier:
+        """Who calls an internal function."""
+        from common.adapters.oidc import TokenVerifier
+
+        return TokenVerifier(jwks_url=self.settings.oidc_jwks_url, issuers=[self.settings.oidc_issuer])
+
+    @functools.cached_property
+    def iap(self) -> TokenVerifier:
+        """Who comes through Identity-Aware Proxy."""
+        from common.adapters.oidc import TokenVerifier
+
+        return TokenVerifier(
+            jwks_url="https://www.gstatic.com/iap/verify/public_key-jwk",
+            issuers=["https://cloud.google.com/iap"],
+            algorithms=["ES256"],
+        )
+
+
+@functools.cache
+def services() -> Services:
+    """This instance's services; the first call reads the settings and raises if any is missing or wrong."""
+    return Services(read_settings())

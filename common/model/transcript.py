@@ -1,0 +1,112 @@
+"""A transcript for people and programs: turns, and the same as WebVTT, SubRip and plain text. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from typing import TYPE_CHECKING
+
+from common.model.intelligence import Sentiment, Word
+from common.model.recording import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from common.model.conversation import ConversationMetadata
+    from common.model.intelligence import Message
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What one speaker said at one moment; `start` and `end` in seconds from the recording's beginning."""
+
+    message_id: str
+    name: str
+    email: str | None
+    role: Role
+    channel: int | None
+    start: float
+    end: float
+    text: str
+    sentiment: Sentiment | None
+    words: tuple[Word, ...] = ()
+
+
+def turns_of(messages: Iterable[Message], conversation: ConversationMetadata) -> list[Turn]:
+    """Messages in the order of time, each with the speaker as the recording's metadata names them."""
+    return sorted((_turn(message, conversation) for message in messages), key=lambda turn: (turn.start, turn.end))
+
+
+def _turn(message: Message, conversation: ConversationMetadata) -> Turn:
+    said_by = message.speaker
+    known = conversation.speaker_of(email=said_by.email, name=said_by.name)
+    return Turn(
+        message_id=message.id,
+        name=known.name if known else said_by.name or "Speaker",
+        email=known.email if known else said_by.email,
+        role=known.role if known else Role.OTHER,
+        channel=known.channel if known else None,
+        start=message.start,
+        end=message.end,
+        text=message.text,
+        sentiment=message.sentiment,
+        words=message.words,
+    )
+
+
+def as_json(turns: Sequence[Turn]) -> dict[str, object]:
+    """The API's transcript: {"turns": [{"speaker", "channel", "start", "end", "text", "sentiment"}]}."""
+    return {
+        "turns": [
+            {
+                "speaker": {"name": turn.name, "email": turn.email, "role": turn.role},
+                "channel": turn.channel,
+                "start": round(turn.start, 3),
+                "end": round(turn.end, 3),
+                "text": turn.text,
+                "sentiment": dataclasses.asdict(turn.sentiment) if turn.sentiment else None,
+            }
+            for turn in turns
+        ]
+    }
+
+
+def as_vtt(turns: Sequence[Turn]) -> str:
+    """WebVTT with a voice span per cue (https://www.w3.org/TR/webvtt1/)."""
+    cues = [
+        f"{_clock(turn.start, '.')} --> {_clock(turn.end, '.')}\n"
+        f"<v {_voice(turn.name)}>{html.escape(turn.text, quote=False)}</v>\n"
+        for turn in turns
+    ]
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+def as_srt(turns: Sequence[Turn]) -> str:
+    """SubRip: numbered cues with the speaker before the words."""
+    cues = [
+        f"{number}\n{_clock(turn.start, ',')} --> {_clock(turn.end, ',')}\n{turn.name}: {turn.text}\n"
+        for number, turn in enumerate(turns, start=1)
+    ]
+    return "\n".join(cues)
+
+
+def as_text(turns: Sequence[Turn]) -> str:
+    """One line per turn: [m:ss] Name: words."""
+    return "".join(f"[{clock(turn.start)}] {turn.name}: {turn.text}\n" for turn in turns)
+
+
+def clock(seconds: float) -> str:
+    """m:ss, or h:mm:ss from an hour on."""
+    whole = int(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _clock(seconds: float, mark: str) -> str:
+    thousandths = round(max(seconds, 0) * 1000)
+    whole, rest = divmod(thousandths, 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{rest:03d}"
+
+
+def _voice(name: str) -> str:
+    return " ".join(html.escape(name, quote=False).split()).replace(">", "") or "Speaker"

@@ -1,0 +1,260 @@
+"""Request in, response out: who may call, errors to status codes, ids to the log's context."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import json
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import flask
+import functions_framework
+from werkzeug.exceptions import HTTPException
+
+from common import log
+from common.bootstrap import services
+from common.errors import AccountRefused, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask.typing import ResponseReturnValue
+
+    View = Callable[[flask.Request], ResponseReturnValue]
+
+RETRY_AFTER_S = "5"
+_TRACE = re.compile(r"([0-9a-f]{32})")
+_TITLES: Mapping[str, str] = {
+    "INVALID": "What was sent cannot be used",
+    "NOT_FOUND": "There is no such thing",
+    "TOO_LARGE": "Too large for this way in",
+    "UNAUTHENTICATED": "The caller is not known",
+}
+_CODES: Mapping[int, str] = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "INVALID_ARGUMENT",
+    409: "ABORTED",
+    413: "INVALID_ARGUMENT",
+    415: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+}
+#: Nothing is loaded from elsewhere and nothing runs inline. Pages add what they need.
+SECURITY_HEADERS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+def public_function(view: View) -> View:
+    """An HTTP function for people and programs: checks who calls, answers errors as problem+json."""
+    return _served(_answering_problems(_authenticated(view)))
+
+
+def open_function(view: View) -> View:
+    """An HTTP function that has its own proof of who calls (the webhook's HMAC)."""
+    return _served(_answering_problems(view))
+
+
+def internal_function(view: View) -> View:
+    """An HTTP function for Cloud Tasks and Cloud Scheduler alone.
+
+    Answers 200 when there is nothing (more) to do, 503 when the queue should try again: any other answer would make the
+    queue repeat what can never succeed.
+    """
+
+    def answer(request: flask.Request) -> ResponseReturnValue:
+        settings = services().settings
+        try:
+            services().callers.verify_caller(
+                _bearer(request),
+                audience=f"{settings.tasks_target_base_url}/{view.__name__}",
+                emails={settings.tasks_service_account},
+            )
+        except Unauthenticated as error:
+            log.warning("call_refused", reason=str(error))
+            return problem(error)
+        try:
+            return view(request)
+        except (TryLater, AccountRefused, UnreadableAnswer) as error:
+            log.warning("task_deferred", error=type(error).__name__, reason=str(error))
+            return {"deferred": str(error)}, 503
+        except Rejected as error:
+            log.defect("task_unusable", error)
+            return {"unusable": str(error)}, 200
+        except Exception as error:  # noqa: BLE001  # the outermost frame: the queue tries again, the log has it all
+            log.defect("task_failed", error)
+            return {"defect": type(error).__name__}, 500
+
+    return _served(functools.wraps(view)(answer))
+
+
+def task_body(request: flask.Request, *required: str) -> dict[str, str]:
+    """The ids that a task carries.
+
+    Raises:
+        Rejected: where one is missing: the task can never succeed.
+    """
+    given = request.get_json(silent=True)
+    body = given if isinstance(given, dict) else {}
+    missing = [Problem(name, "is missing") for name in required if not isinstance(body.get(name), str)]
+    if missing:
+        raise Rejected(missing)
+    return {name: value for name, value in body.items() if isinstance(value, str)}
+
+
+def problem(error: Rejected, *, headers: Mapping[str, str] | None = None) -> flask.Response:
+    """An answer of RFC 9457 that names the fields and the mend."""
+    return _problem(
+        error.status,
+        reason=error.reason,
+        title=_TITLES.get(error.reason, _TITLES["INVALID"]),
+        detail=str(error),
+        errors=[{"field": p.field, "detail": p.detail} for p in error.problems],
+        headers=headers,
+    )
+
+
+def _served(view: View) -> View:
+    """Register with the Functions Framework, with a request id in every answer and on every line of the log."""
+
+    @functools.wraps(view)
+    def served(request: flask.Request) -> ResponseReturnValue:
+        flask.g.request_id = _request_id(request)
+        with log.context(request_id=flask.g.request_id, function=view.__name__, **_trace(request)):
+            response = flask.make_response(view(request))
+        response.headers["X-Request-Id"] = flask.g.request_id
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    functions_framework.http(served)
+    return served
+
+
+def _answering_problems(view: View) -> View:
+    @functools.wraps(view)
+    def answer(request: flask.Request) -> ResponseReturnValue:
+        try:
+            return view(request)
+        except Rejected as error:
+            return problem(error)
+        except TryLater as error:
+            log.warning("call_deferred", reason=str(error))
+            return _problem(
+                503,
+                reason="UNAVAILABLE",
+                title="Not possible right now",
+                detail=f"{error}; try again in a few seconds",
+                headers={"Retry-After": RETRY_AFTER_S},
+            )
+        except HTTPException as error:
+            response = _problem(
+                error.code or 500,
+                reason=error.name.upper().replace(" ", "_"),
+                title=error.name,
+                detail=error.description,
+            )
+            for name, value in error.get_headers(request.environ):
+                if name == "Allow":
+                    response.headers[name] = value
+            return response
+        except Exception as error:  # noqa: BLE001  # the outermost frame: the caller learns an id, the log everything
+            log.defect("call_failed", error)
+            return _problem(
+                500,
+                reason="DEFECT",
+                title="Our mistake",
+                detail=f"This should not have happened. Tell us the request id {flask.g.request_id}.",
+            )
+
+    return answer
+
+
+def _authenticated(view: View) -> View:
+    """Fails closed: each mode either proves the caller or refuses."""
+
+    @functools.wraps(view)
+    def authenticated(request: flask.Request) -> ResponseReturnValue:
+        settings = services().settings
+        if settings.auth_mode == "none" and not _from_loopback(request):
+            raise Unauthenticated("AUTH_MODE=none answers on loopback only")
+        if settings.auth_mode == "token":
+            _expect_known_token(_bearer(request), settings.api_token_hashes)
+        if settings.auth_mode == "iap":
+            assertion = request.headers.get("X-Goog-IAP-JWT-Assertion", "")
+            services().iap.verify(assertion, audience=settings.iap_audience or "")
+        # "iam": Cloud Run has checked the caller before the request came here.
+        return view(request)
+
+    return authenticated
+
+
+def _expect_known_token(token: str, hashes: tuple[str, ...]) -> None:
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    if not any(hmac.compare_digest(digest, known) for known in hashes):
+        raise Unauthenticated("the token is not valid; send a valid one as 'Authorization: Bearer TOKEN'")
+
+
+def _bearer(request: flask.Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("'Authorization: Bearer TOKEN' is missing")
+    return token.strip()
+
+
+def _from_loopback(request: flask.Request) -> bool:
+    return (request.remote_addr or "").startswith("127.") or request.remote_addr in {"::1", None}
+
+
+def _request_id(request: flask.Request) -> str:
+    given = request.headers.get("X-Request-Id", "")
+    return given if re.fullmatch(r"[A-Za-z0-9_-]{8,64}", given) else uuid.uuid4().hex
+
+
+def _trace(request: flask.Request) -> dict[str, Any]:
+    """Cloud Logging shows a line with its request when it carries the trace."""
+    header = request.headers.get("traceparent", "") or request.headers.get("X-Cloud-Trace-Context", "")
+    found = _TRACE.search(header)
+    if not found:
+        return {}
+    project = services().settings.google_cloud_project
+    return {"logging.googleapis.com/trace": f"projects/{project}/traces/{found[1]}"}
+
+
+def _problem(
+    status: int,
+    *,
+    reason: str,
+    title: str,
+    detail: str | None,
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> flask.Response:
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": flask.request.path,
+        "code": _CODES.get(status, "INTERNAL"),
+        "reason": reason,
+        "domain": "calltrack",
+        "errors": errors or [],
+        "request_id": flask.g.request_id,
+        "retryable": status in {429, 503},
+    }
+    response = flask.Response(
+        json.dumps(body, ensure_ascii=False) + "\n", status=status, content_type="application/problem+json"
+    )
+    response.headers.update(headers or {})
+    return response

@@ -1,0 +1,216 @@
+"""Stage 3: send one claimed request to the engine. Mark it as sent, then send, then keep the ids."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from common import log
+from common.bootstrap import services
+from common.errors import (
+    AccountRefused,
+    CalltrackError,
+    NotAccepted,
+    OutcomeUnknown,
+    RefusedByEngine,
+    Throttled,
+    TryLater,
+)
+from common.model import schedule
+from common.model.job import FailureClass, JobError, JobStatus, SymblAsyncRequest
+from common.model.tasks import dispatch_task
+from common.model.webhook import webhook_url
+from common.ports import (
+    AccountState,
+    AudioStore,
+    CompanyStore,
+    RecordingStore,
+    RequestStore,
+    SpeechIntelligence,
+    Submission,
+    TaskQueue,
+)
+from functions import _edge
+
+if TYPE_CHECKING:
+    import flask
+    from flask.typing import ResponseReturnValue
+
+    from common.model.conversation import ConversationMetadata
+    from common.model.job import AttemptId, RequestId
+    from common.ports import (
+        Accepted,
+    )
+
+#: signBlob's keys may be gone after 12 h; our engine downloads when it accepts, Symbl within its queue.
+URL_LIFETIME = timedelta(hours=6)
+#: How long dispatching rests after the engine refused our credentials; then one submission tries again.
+ACCOUNT_REST = timedelta(minutes=5)
+
+
+class Outcome(enum.StrEnum):
+    """What became of a submission."""
+
+    NOTHING_TO_DO = "nothing_to_do"  #: already sent, or another attempt's turn
+    ACCEPTED = "accepted"
+    PUT_BACK = "put_back"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Submitter:
+    """The stage's collaborators and what it does with one request."""
+
+    requests: RequestStore
+    recordings: RecordingStore
+    companies: CompanyStore
+    account: AccountState
+    audio: AudioStore
+    engine: SpeechIntelligence
+    tasks: TaskQueue
+    webhook_base_url: str
+    webhook_secret: str
+    confidence_threshold: float
+    sweep_floor: timedelta
+    clock: Callable[[], datetime]
+    chance: Callable[[], float]
+
+    def submit(self, request_id: RequestId, attempt_id: AttemptId) -> Outcome:
+        """Send this attempt unless somebody may have sent it already."""
+        request = self.requests.get(request_id)
+        if request is None or not request.may_be_sent(attempt_id):
+            return Outcome.NOTHING_TO_DO
+        conversation = self.recordings.get(request.recording_id)
+        if conversation is None:
+            return self._fail(request, FailureClass.DEFECT, "its metadata is gone", "who deleted the recording's rows")
+        try:
+            self.engine.prepare()
+            submission = self._submission(request, attempt_id, conversation)
+            if not self._mark_sent(request_id, attempt_id):
+                return Outcome.NOTHING_TO_DO
+            accepted = self.engine.submit(submission)
+        except CalltrackError as error:
+            return self._after(error, request, attempt_id)
+        self._keep(accepted, request, attempt_id, conversation)
+        return Outcome.ACCEPTED
+
+    def _submission(
+        self, request: SymblAsyncRequest, attempt_id: AttemptId, conversation: ConversationMetadata
+    ) -> Submission:
+        bucket_and_name = conversation.recording_url.removeprefix("gs://")
+        url = self.audio.signed_url(bucket_and_name.partition("/")[2], conversation.generation, lifetime=URL_LIFETIME)
+        return Submission(
+            url=url,
+            webhook_url=webhook_url(
+                self.webhook_base_url, secret=self.webhook_secret, request_id=request.id, attempt_id=attempt_id
+            ),
+            attempt_id=attempt_id,
+            request_id=request.id,
+            conversation=conversation,
+            trackers=self.companies.defaults(conversation.company).trackers,
+            confidence_threshold=conversation.confidence_threshold or self.confidence_threshold,
+        )
+
+    def _mark_sent(self, request_id: RequestId, attempt_id: AttemptId) -> bool:
+        """Compare and set: of several deliveries of one task, one may send."""
+        now = self.clock()
+        mine = False
+
+        def change(request: SymblAsyncRequest) -> SymblAsyncRequest:
+            nonlocal mine
+            mine = request.may_be_sent(attempt_id)
+            if not mine:
+                return request
+            return request.marked_sent(now=now, next_check_at=now + schedule.SUBMISSION_LIMIT)
+
+        self.requests.change(request_id, change)
+        return mine
+
+    def _keep(
+        self, accepted: Accepted, request: SymblAsyncRequest, attempt_id: AttemptId, conversation: ConversationMetadata
+    ) -> None:
+        now = self.clock()
+        look_at = now + schedule.overdue_after(conversation.duration, floor=self.sweep_floor)
+
+        def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
+            if not current.is_current(attempt_id):
+                return current
+            return current.accepted(
+                conversation_id=accepted.conversation_id, job_id=accepted.job_id, now=now, next_check_at=look_at
+            )
+
+        self.requests.change(request.id, change)
+        log.event("job_accepted", request=request.id, conversation=accepted.conversation_id, job=accepted.job_id)
+
+    def _after(self, error: CalltrackError, request: SymblAsyncRequest, attempt_id: AttemptId) -> Outcome:
+        """Each class of failure has its own way on."""
+        log.warning("submission_failed", request=request.id, error=type(error).__name__, reason=str(error))
+        if isinstance(error, OutcomeUnknown):
+            return Outcome.UNKNOWN  # it stays marked as sent, holds its slot, and the sweep looks for its conversation
+        if isinstance(error, NotAccepted):
+            advice = error.retry_after if isinstance(error, Throttled) else None
+            return self._put_back(request, attempt_id, why=str(error), advice=advice)
+        if isinstance(error, AccountRefused):
+            now = self.clock()
+            self.account.stop(reason=str(error), now=now, until=now + ACCOUNT_REST)
+            return self._put_back(request, attempt_id, why=f"account refused: {error}", advice=ACCOUNT_REST)
+        if isinstance(error, RefusedByEngine):
+            return self._fail(
+                request, FailureClass.RECORDING, str(error), "what the engine says of the recording, then replay it"
+            )
+        if isinstance(error, TryLater):
+            raise error
+        return self._fail(request, FailureClass.DEFECT, str(error), "the log of this request")
+
+    def _put_back(
+        self, request: SymblAsyncRequest, attempt_id: AttemptId, *, why: str, advice: timedelta | None
+    ) -> Outcome:
+        now, chance = self.clock(), self.chance()
+
+        def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
+            if not current.is_current(attempt_id) or current.status is not JobStatus.SUBMITTING:
+                return current
+            again = schedule.retry_at(current, now, chance=chance, advice=advice)
+            return current.put_back(why=why, now=now, available_at=again)
+
+        after = self.requests.change(request.id, change)
+        self.tasks.enqueue(dispatch_task(cause=f"{attempt_id}/put back", not_before=after.available_at))
+        return Outcome.PUT_BACK
+
+    def _fail(self, request: SymblAsyncRequest, failure_class: FailureClass, reason: str, check: str) -> Outcome:
+        now = self.clock()
+        error = JobError(failure_class=failure_class, reason=reason, check=check)
+        self.requests.change(
+            request.id, lambda current: current if current.status.is_terminal else current.failed(error, now=now)
+        )
+        log.event("request_failed", request=request.id, failure_class=failure_class, reason=reason)
+        self.tasks.enqueue(dispatch_task(cause=f"{request.id}/{len(request.attempts)}/failed"))
+        return Outcome.FAILED
+
+
+@_edge.internal_function
+def submit_job(request: flask.Request) -> ResponseReturnValue:
+    """Entry point of the submit queue."""
+    s = services()
+    body = _edge.task_body(request, "request_id", "attempt_id")
+    with log.context(request=body["request_id"], attempt=body["attempt_id"]):
+        outcome = Submitter(
+            requests=s.requests,
+            recordings=s.recordings,
+            companies=s.companies,
+            account=s.account,
+            audio=s.audio,
+            engine=s.engine,
+            tasks=s.tasks,
+            webhook_base_url=s.settings.webhook_base_url,
+            webhook_secret=s.settings.webhook_secrets[0].get_secret_value(),
+            confidence_threshold=s.settings.confidence_threshold,
+            sweep_floor=s.settings.sweep_floor,
+            clock=s.clock,
+            chance=s.chance.random,
+        ).submit(body["request_id"], body["attempt_id"])
+    return {"outcome": outcome}

@@ -1,0 +1,100 @@
+"""Stage 4: what the engine tells us. Verify, keep, queue what follows, answer 200; believe nothing that costs anything.
+
+`scheduled` and `in_progress` free nothing, so the signed URL is proof enough for them. A terminal status only queues a
+look: the collect stage asks the engine with our own credentials.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from common import log
+from common.bootstrap import services
+from common.errors import NotFound, Problem, Rejected, TooLarge
+from common.model import schedule
+from common.model.tasks import collect_task
+from common.model.webhook import MAX_BODY_BYTES, WebhookEvent, is_signed, parse
+from functions import _edge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import flask
+    from flask.typing import ResponseReturnValue
+
+    from common.model.job import SymblAsyncRequest
+    from common.ports import Inbox, TaskQueue
+
+#: A request that is not known (yet) is looked for again after this.
+UNKNOWN_REQUEST_WAIT = timedelta(seconds=5)
+_PARTS = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What became of a delivery."""
+
+    event_id: str
+    deliveries: int
+    known: bool
+
+
+def receive(event: WebhookEvent, *, inbox: Inbox, tasks: TaskQueue) -> Receipt:
+    """Keep the event; queue a look if it says that the job has ended."""
+    kept, request = inbox.receive(event, _apply)
+    if request is not None and event.status.is_terminal and kept.worked_off_at is None:
+        tasks.enqueue(collect_task(request, event_id=event.id))
+    return Receipt(event_id=event.id, deliveries=kept.deliveries, known=request is not None)
+
+
+def _apply(request: SymblAsyncRequest, event: WebhookEvent) -> SymblAsyncRequest:
+    """What is harmless to believe: the job's id, and that it is not over yet."""
+    if not request.is_current(event.attempt_id):
+        return request
+    told = request.told_job_id(event.job_id)
+    if event.status.is_terminal:
+        return told
+    return told.reported(
+        event.status, now=event.received_at, why=f"webhook {event.id[:8]}", next_check_at=told.next_check_at
+    )
+
+
+def event_of(path: str, body: bytes, *, secrets: Sequence[str], now: datetime) -> WebhookEvent:
+    """The event that a delivery to /{request}/{attempt}/{signature} carries.
+
+    Raises:
+        NotFound: for a path that we never gave out; nothing tells a wrong signature from an unknown request.
+        Rejected: for a body that is no status.
+    """
+    parts = path.strip("/").split("/")
+    if len(parts) != _PARTS or not is_signed(parts[2], secrets=secrets, request_id=parts[0], attempt_id=parts[1]):
+        raise NotFound("there is no such webhook")
+    job_id, status = parse(body)
+    event = WebhookEvent(request_id=parts[0], attempt_id=parts[1], job_id=job_id, status=status, received_at=now)
+    return dataclasses.replace(event, next_check_at=now + schedule.COLLECTION_LIMIT) if status.is_terminal else event
+
+
+@_edge.open_function
+def symbl_webhook(request: flask.Request) -> ResponseReturnValue:
+    """Entry point for the engine's calls."""
+    s = services()
+    if request.method != "POST":
+        raise MethodRefused([Problem("method", "must be POST")])
+    if request.content_length is None or request.content_length > MAX_BODY_BYTES:
+        raise TooLarge([Problem("body", f"must have a Content-Length of at most {MAX_BODY_BYTES}")])
+    secrets = [secret.get_secret_value() for secret in s.settings.webhook_secrets]
+    event = event_of(request.path, request.get_data(), secrets=secrets, now=s.clock())
+    with log.context(request=event.request_id, attempt=event.attempt_id, job=event.job_id):
+        receipt = receive(event, inbox=s.inbox, tasks=s.tasks)
+        log.event("webhook_received", status=event.status, deliveries=receipt.deliveries, known=receipt.known)
+    return dataclasses.asdict(receipt)
+
+
+class MethodRefused(Rejected):
+    """Only POST is a delivery."""
+
+    status = 405
+    reason = "METHOD_NOT_ALLOWED"
