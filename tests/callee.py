@@ -52,6 +52,7 @@ class Callee(BaseAdapter):
         super().__init__()
         self.calls: list[Call] = []
         self.answers = list(answers)
+        self.meanwhile: Callable[[], object] = lambda: None  #: what happens while a request is being worked on
 
     def connect(self) -> requests.Session:
         """A session whose every request ends here."""
@@ -71,6 +72,7 @@ class Callee(BaseAdapter):
                 timeout=timeout[1],
             )
         )
+        self.meanwhile()
         answer = self.answers.pop(0) if self.answers else 200
         if isinstance(answer, Exception):
             raise answer

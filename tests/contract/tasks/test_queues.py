@@ -70,7 +70,7 @@ def test_an_update_changes_what_its_mask_names(
 def test_an_update_of_a_field_that_does_not_exist_is_refused(client: tasks_v2.CloudTasksClient, queue: str) -> None:
     """And one of an output-only field changes nothing."""
     paused = tasks_v2.Queue(name=queue, state=tasks_v2.Queue.State.PAUSED)
-    with pytest.raises(exceptions.InvalidArgument, match="rate_limits.speed"):
+    with pytest.raises(exceptions.InvalidArgument, match=r"rate_limits\.speed"):
         client.update_queue(queue=paused, update_mask=field_mask_pb2.FieldMask(paths=["rate_limits.speed"]))
     updated = client.update_queue(queue=paused, update_mask=field_mask_pb2.FieldMask(paths=["state"]))
     assert updated.state == tasks_v2.Queue.State.RUNNING
