@@ -1,6 +1,5 @@
 """The HTTP surface: Symbl's paths, statuses and bodies over an engine."""
 
-import contextlib
 import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from deploy.engine import rsql
 from deploy.engine.errors import BadRequest, NotFound, NotServed, Refused
 from deploy.engine.instants import iso
 from deploy.engine.listing import read_page
-from deploy.engine.store import UNKNOWN_CONVERSATION, JobStatus, Member
+from deploy.engine.store import JobStatus, Member
 from deploy.engine.submission import read_member, read_metadata, read_submission, read_transcript_request
 
 if TYPE_CHECKING:
@@ -90,6 +89,13 @@ def _body() -> object:
     except ValueError as error:
         raise BadRequest(f"The body is not JSON: {error}") from None
     return body
+
+
+def _marked(engine: "Engine", body: Any) -> Response:  # noqa: ANN401 - any JSON
+    """An answer that says which engine found what it tells."""
+    answer = jsonify(body)
+    answer.headers["X-Analysis-Engine"] = engine.listener.name
+    return answer
 
 
 def _wanted(name: str) -> bool:
@@ -181,7 +187,7 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
 
     @app.get("/v1/conversations/<conversation_id>")
     def read_conversation(conversation_id: str) -> ResponseReturnValue:
-        return _marked(views.overview(engine.store.conversation(conversation_id)))
+        return _marked(engine, views.overview(engine.store.conversation(conversation_id)))
 
     @app.put("/v1/conversations/<conversation_id>")
     def update_conversation(conversation_id: str) -> ResponseReturnValue:
@@ -199,7 +205,7 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
 
     @app.get("/v1/conversations/<conversation_id>/members")
     def list_members(conversation_id: str) -> ResponseReturnValue:
-        return _marked({"members": views.overview(engine.store.conversation(conversation_id))["members"]})
+        return _marked(engine, {"members": views.overview(engine.store.conversation(conversation_id))["members"]})
 
     @app.put("/v1/conversations/<conversation_id>/members/<member_id>")
     def update_member(conversation_id: str, member_id: str) -> ResponseReturnValue:
@@ -212,25 +218,19 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
             "The update should be reflected in all messages and insights along with this conversation"
         }
 
-    def _marked(body: Any) -> Response:  # noqa: ANN401 - any JSON
-        answer = jsonify(body)
-        answer.headers["X-Analysis-Engine"] = engine.listener.name
-        return answer
-
-    def _result(conversation_id: str, kind: str) -> Any:  # noqa: ANN401 - any JSON
-        engine.store.conversation(conversation_id)
-        return engine.store.result(conversation_id, kind)
-
-    app.extensions["engine.marked"] = _marked
-    app.extensions["engine.result"] = _result
-
 
 # Conversation intelligence
 
 
 def _add_intelligence(app: Flask, engine: "Engine") -> None:
     path = "/v1/conversations/<conversation_id>"
-    marked, result = app.extensions["engine.marked"], app.extensions["engine.result"]
+
+    def marked(body: Any) -> Response:  # noqa: ANN401 - any JSON
+        return _marked(engine, body)
+
+    def result(conversation_id: str, kind: str) -> Any:  # noqa: ANN401 - any JSON
+        engine.store.conversation(conversation_id)
+        return engine.store.result(conversation_id, kind)
 
     def items(conversation_id: str, kind: str) -> list[dict[str, Any]]:
         if _wanted("redact") or "exclude" in request.args:
@@ -260,8 +260,7 @@ def _add_intelligence(app: Flask, engine: "Engine") -> None:
 
     def add_list(name: str, key: str) -> None:
         def view(conversation_id: str) -> ResponseReturnValue:
-            answer: Response = marked({key: items(conversation_id, key)})
-            return answer
+            return marked({key: items(conversation_id, key)})
 
         app.add_url_rule(f"{path}/{name}", endpoint=name, view_func=view)
 

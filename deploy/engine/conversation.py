@@ -1,7 +1,8 @@
 """A conversation in Symbl's shapes: what the Conversation API answers with, from what was heard in its parts.
 
-The texts of all parts stand on one clock (a part begins where the one before it ended) and are analysed together, each time
-a part has been heard. Ids follow from the job and the place in the recording, so analysing again changes none.
+The texts of all parts stand on one clock (a part begins where the one before it ended) and are analysed together,
+each time a part has been heard. Ids follow from the job and the place in the recording, so analysing again changes
+none.
 """
 
 from collections import defaultdict
@@ -101,7 +102,7 @@ class _Writer:
             "analytics": self._analytics(),
             "summary": [
                 {"id": self._id("summary", m.id), "text": self._attributed(m), "messageRefs": [{"id": m.id}]}
-                for m in summary(self._messages)
+                for m in summary(self._messages, agreed={task.message.id for task in found})
             ],
         }
 

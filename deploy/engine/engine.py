@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
-
 from deploy.engine.analysis.heard import Listener
 from deploy.engine.analysis.replay import ReplayListener
 from deploy.engine.app import build_app
@@ -67,7 +65,7 @@ class Engine:
         self._bell = Bell()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.app: Flask = build_app(self)
+        self.app = build_app(self)
 
     def accept(self, submission: Submission, conversation_id: str | None = None) -> Job:
         """Take a recording in; see `Store.accept` for the refusals."""
@@ -100,7 +98,7 @@ class Engine:
         }
 
     def run_pending(self) -> int:
-        """Do all that can be done now, in this thread: downloads, analyses, webhooks that are due. Returns the steps taken."""
+        """Do in this thread all that can be done now: webhooks that are due, downloads, analyses. Returns the steps taken."""
         steps = (self._courier.step, self._fetcher.step, self.analyst.step)
         count = 0
         while any(step() for step in steps):
@@ -132,7 +130,7 @@ class Engine:
                 if step():
                     self._bell.ring()
                     continue
-            except Exception:
+            except Exception:  # noqa: BLE001 - a worker outlives whatever one step runs into
                 if self._stopping.is_set():
                     return
                 _log.exception("a step broke; it is tried again")

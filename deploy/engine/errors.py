@@ -17,7 +17,7 @@ class SettingsError(EngineError):
     """The settings are wrong; the message names every one of them."""
 
 
-class Refused(EngineError):
+class Refused(EngineError):  # noqa: N818 - it says what happened to the request
     """A request is refused: *status* and `{"message": …}` are the answer."""
 
     status = 400
@@ -51,7 +51,7 @@ class NotServed(Refused):
     status = 501
 
 
-class AnalysisFailed(EngineError):
+class AnalysisFailed(EngineError):  # noqa: N818 - it says what happened to the job
     """The recording cannot be analysed; trying again would not help."""
 
 

@@ -1,7 +1,7 @@
 """The two steps of a job: fetch the audio as soon as it is accepted, analyse it when its turn comes.
 
-Audio is fetched at once because a signed URL may end long before the queue does. A job whose audio cannot be fetched fails
-from `scheduled`; one that dies with the engine is taken up again, up to three times.
+Audio is fetched at once because a signed URL may end long before the queue does. A job whose audio cannot be fetched
+fails from `scheduled`; one that dies with the engine is taken up again, up to three times.
 """
 
 import dataclasses
@@ -114,12 +114,10 @@ class Analyst:
         job = self._store.started(job, self._clock())
         audio = audio_path(self._settings, job)
         try:
-            if job.starts > MAX_STARTS:
-                raise AnalysisFailed(f"the engine ended {MAX_STARTS} times while it analysed this recording")
             heard = self._hear(job, audio)
         except AnalysisFailed as error:
             _fail(self._store, job, str(error), self._clock)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a broken recording must not end the worker
             _log.exception("job %s: analysis broke", job.id)
             _fail(self._store, job, f"the analysis broke: {type(error).__name__}: {error}", self._clock)
         else:
@@ -127,6 +125,8 @@ class Analyst:
         audio.unlink(missing_ok=True)
 
     def _hear(self, job: Job, audio: Path) -> Heard:
+        if job.starts > MAX_STARTS:
+            raise AnalysisFailed(f"the engine ended {MAX_STARTS} times while it analysed this recording")
         wish = Wish(per_channel=job.submission.per_channel, vocabulary=tuple(job.submission.customVocabulary))
         return self._listener.hear(audio, job.sha256 or "", wish, progress=lambda heard: self._keep(job, heard))
 
@@ -193,8 +193,8 @@ def _fail(store: Store, job: Job, reason: str, clock: Clock) -> None:
 def with_speakers(conversation: Conversation, job: Job, channels: list[int]) -> tuple[Conversation, dict[int, str]]:
     """Find or add the member who talks on each channel of *job*'s recording.
 
-    An e-mail address makes a member the same in every part, and so does a name that was given without one. Speakers without
-    a name are numbered on through the parts, as Symbl did.
+    An e-mail address makes a member the same in every part, and so does a name that was given without one. Speakers
+    without a name are numbered on through the parts, as Symbl did.
     """
     named = {entry.channel: entry.speaker for entry in job.submission.channelMetadata}
     members = list(conversation.members)

@@ -30,7 +30,7 @@ class EngineSettings(BaseModel):
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
 
     analyzer: Literal["whisper", "replay"] = "whisper"
-    model: Literal["tiny.en", "base.en", "small.en"] = "tiny.en"
+    model: Literal["tiny.en"] = "tiny.en"
     model_dir: Path | None = None
     models_cache: Path = REPOSITORY / ".models"
     replay_dir: Path | None = None

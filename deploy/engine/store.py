@@ -1,8 +1,8 @@
 """What the engine remembers, in one SQLite file: tokens, conversations, jobs, results and webhooks still to be sent.
 
-Every change that must be told by webhook is committed together with the delivery that tells it, so a kill at any moment
-loses neither. WAL with `synchronous=NORMAL` survives the death of the process; a power cut may cost the last moments, never
-the file.
+Every change that must be told by webhook is committed together with the delivery that tells it, so a kill at any
+moment loses neither. WAL with `synchronous=NORMAL` survives the death of the process; a power cut may cost the last
+moments, never the file.
 
     scheduled ──> in_progress ──> completed
         └──────────────┴────────> failed
@@ -34,22 +34,18 @@ TOO_MANY_JOBS = (
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tokens (app_id TEXT PRIMARY KEY, token TEXT NOT NULL UNIQUE, expires_at TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS conversations (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, start_time TEXT NOT NULL, duration_s REAL NOT NULL DEFAULT 0,
-    metadata TEXT NOT NULL, members TEXT NOT NULL DEFAULT '[]', merged TEXT NOT NULL DEFAULT '{}');
-CREATE INDEX IF NOT EXISTS conversations_by_start ON conversations (start_time, id);
-CREATE TABLE IF NOT EXISTS jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, conversation_id TEXT NOT NULL,
-    status TEXT NOT NULL, submission TEXT NOT NULL, accepted_at TEXT NOT NULL, sha256 TEXT, starts INTEGER NOT NULL DEFAULT 0,
-    error TEXT, provenance TEXT NOT NULL DEFAULT '{}', ended_at TEXT, part TEXT, speakers TEXT NOT NULL DEFAULT '{}');
-CREATE INDEX IF NOT EXISTS jobs_active ON jobs (number) WHERE status IN ('scheduled', 'in_progress');
-CREATE INDEX IF NOT EXISTS jobs_by_conversation ON jobs (conversation_id, number);
-CREATE TABLE IF NOT EXISTS results (
-    conversation_id TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (conversation_id, kind));
-CREATE TABLE IF NOT EXISTS deliveries (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, url TEXT NOT NULL, status TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, due_at TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due_at, number);
+CREATE TABLE IF NOT EXISTS conversations ( id TEXT PRIMARY KEY, name TEXT NOT NULL, start_time TEXT NOT NULL,
+duration_s REAL NOT NULL DEFAULT 0, metadata TEXT NOT NULL, members TEXT NOT NULL DEFAULT '[]', merged TEXT NOT NULL
+DEFAULT '{}'); CREATE INDEX IF NOT EXISTS conversations_by_start ON conversations (start_time, id); CREATE TABLE IF
+NOT EXISTS jobs ( number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, conversation_id TEXT NOT NULL,
+status TEXT NOT NULL, submission TEXT NOT NULL, accepted_at TEXT NOT NULL, sha256 TEXT, starts INTEGER NOT NULL
+DEFAULT 0, error TEXT, provenance TEXT NOT NULL DEFAULT '{}', ended_at TEXT, part TEXT, speakers TEXT NOT NULL DEFAULT
+'{}'); CREATE INDEX IF NOT EXISTS jobs_active ON jobs (number) WHERE status IN ('scheduled', 'in_progress'); CREATE
+INDEX IF NOT EXISTS jobs_by_conversation ON jobs (conversation_id, number); CREATE TABLE IF NOT EXISTS results (
+conversation_id TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (conversation_id, kind)); CREATE
+TABLE IF NOT EXISTS deliveries ( number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, url TEXT NOT NULL,
+status TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due_at TEXT NOT NULL); CREATE INDEX IF NOT EXISTS
+deliveries_due ON deliveries (due_at, number);
 """
 
 

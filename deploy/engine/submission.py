@@ -1,7 +1,7 @@
 """The body of `process/audio/url`, validated as Symbl did: with Joi's sentences and Joi's conversions.
 
-Fields, defaults and limits: Symbl's Async Audio URL reference (2022 and 2024 editions). Joi turns `"true"` into true and `"2"`
-into 2, refuses an explicit null and an empty string, and names a field by its path in double quotes.
+Fields, defaults and limits: Symbl's Async Audio URL reference (2022 and 2024 editions). Joi turns `"true"` into true
+and `"2"` into 2, refuses an explicit null and an empty string, and names a field by its path in double quotes.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Tell receivers about status changes: at least once each, again after 1, 5 and 25 s, then given up.
 
-Nothing about repeats is documented for Symbl but that a receiver must answer 200 or gets the update again; spacing and number
-are ours. Webhooks of one job are sent one after another, so only a repeat can arrive out of order.
+Nothing about repeats is documented for Symbl but that a receiver must answer 200 or gets the update again; spacing
+and number are ours. Webhooks of one job are sent one after another, so only a repeat can arrive out of order.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """HTTP to addresses that somebody else named: downloads and webhooks.
 
-No redirect is followed, no proxy is used, and unless private addresses are allowed the connection goes to the very address
-that was checked, so a name that resolves to something else a moment later (DNS rebinding) gains nothing.
+No redirect is followed, no proxy is used, and unless private addresses are allowed the connection goes to the very
+address that was checked, so a name that resolves to something else a moment later (DNS rebinding) gains nothing.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from deploy.engine.errors import FetchFailed
+from deploy.engine.errors import EngineError, FetchFailed
 
 _CHUNK = 256 * 1024
 _CONNECT_TIMEOUT_S = 10.0
@@ -25,7 +25,7 @@ _READ_TIMEOUT_S = 60.0
 _OK = 200
 
 
-class Unreachable(Exception):
+class Unreachable(EngineError):  # noqa: N818 - it says what the other side was
     """The other side could not be asked; the message says why."""
 
 

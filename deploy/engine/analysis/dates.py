@@ -1,7 +1,8 @@
 """Dates as people say them on the telephone, relative to the moment of the call.
 
-Spoken forms ("next Tuesday", "April twenty second at two in the afternoon", "within two weeks") are read here, because
-dateparser knows few of them and finds dates in "may" and "second"; what is written in digits ("04/30/2026") is dateparser's.
+Spoken forms ("next Tuesday", "April twenty second at two in the afternoon", "within two weeks") are read here,
+because dateparser knows few of them and finds dates in "may" and "second"; what is written in digits ("04/30/2026")
+is dateparser's.
 
 A day without a time of day is given as noon there, so that it is the same day in nearly every time zone.
 """
@@ -13,44 +14,83 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 _SMALL = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905 - words, not code
-_ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth "
-    "seventeenth eighteenth nineteenth twentieth twenty-first twenty-second twenty-third twenty-fourth twenty-fifth "
-    "twenty-sixth twenty-seventh twenty-eighth twenty-ninth thirtieth thirty-first"
-).split()  # noqa: SIM905 - words, not code
+_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
+    "twenty-first",
+    "twenty-second",
+    "twenty-third",
+    "twenty-fourth",
+    "twenty-fifth",
+    "twenty-sixth",
+    "twenty-seventh",
+    "twenty-eighth",
+    "twenty-ninth",
+    "thirtieth",
+    "thirty-first",
+]
 _DAYS = [name.lower() for name in calendar.day_name]
 _MONTHS = [name.lower() for name in calendar.month_name]
 _COUNTS = {**{word: n for n, word in enumerate(_SMALL, 1)}, "a": 1, "an": 1, "the": 1, "a couple of": 2, "a few": 3}
 _DAY_PARTS = {"morning": 10, "noon": 12, "afternoon": 15, "evening": 19, "night": 20}
 _NOON = 12
+#: "At two" is in the afternoon, "at nine" in the morning: offices open at eight.
+_OPENING_HOUR = 8
 
 _DAY = "|".join(_DAYS)
 _MONTH = "|".join(_MONTHS[1:])
 _ORDINAL = "|".join(word.replace("-", "[ -]") for word in reversed(_ORDINALS))
-_NTH = rf"(?P<{{n}}>\d{{{{1,2}}}}(?:st|nd|rd|th)?|{_ORDINAL})"
+_NTH = rf"(?P<nth>\d{{1,2}}(?:st|nd|rd|th)?|{_ORDINAL})"
 _COUNT = r"\d+|a couple of|a few|an?|the|" + "|".join(_SMALL)
 _UNITS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30}
 _PART = r"(?:\s+(?:in the\s+)?(?P<part>morning|afternoon|evening|night))?"
 _CLOCK = (
     r"(?:,?\s+(?:(?P<edge>at|before|after|by|around)\s+(?P<hour>\d{1,2}|noon|" + "|".join(_SMALL) + r")"
     r"(?:(?::|\s)?(?P<minute>[0-5]\d|thirty|fifteen|forty five))?(?:\s*(?P<half>a\.?m\.?|p\.?m\.?))?"
-    r"(?:\s+in the\s+(?P<clock_part>morning|afternoon|evening))?(?!\s*(?:\w+\s+)?(?:days|weeks|months|dollars|people|of)\b)))?"
+    r"(?:\s+in the\s+(?P<clock_part>morning|afternoon|evening))?"
+    r"(?!\s*(?:\w+\s+)?(?:days|weeks|months|dollars|people|of)\b)))?"
 )
+_MONTH_DAY = rf"(?P<month>{_MONTH})\s+(?:the\s+)?{_NTH}"
+_YEAR = r"(?:,?\s+(?P<year>20\d\d)\b)?"
 _SPOKEN = [
-    ("relative", rf"\b(?P<relative>the day after tomorrow|today|tonight|tomorrow|yesterday|this){_PART}"),
-    ("weekday", rf"\b(?:(?P<which>next|this|last|coming)\s+)?(?P<day>{_DAY})s?(?:,?\s+(?:the\s+)?(?P<month>{_MONTH})\s+(?:the\s+)?"
-                rf"{_NTH.format(n='nth')})?{_PART}"),
-    ("date", rf"\b(?P<month>{_MONTH})\s+(?:the\s+)?{_NTH.format(n='nth')}\b(?:,?\s+(?P<year>20\d\d)\b)?{_PART}"),
-    ("date", rf"\b(?:the\s+)?{_NTH.format(n='nth')}\s+of\s+(?P<month>{_MONTH})\b(?:,?\s+(?P<year>20\d\d)\b)?{_PART}"),
-    ("within", rf"\b(?:within|in|over)\s+(?:the\s+next\s+)?(?P<count>{_COUNT})\s+(?:business\s+)?(?P<unit>minute|hour|day|week|month)s?\b(?!\s+later)"),
-    ("coming", r"\b(?:(?P<end>(?:the\s+)?end\s+of\s+(?:the\s+)?(?:next\s+)?)|(?P<next>next)\s+|(?P<after>the\s+))(?P<unit>week|month|year|day)"
-               r"(?P<later>\s+after)?\b"),
+    ("relative", rf"\b(?P<relative>the day after tomorrow|today|tonight|tomorrow|yesterday|this){_PART}{_CLOCK}"),
+    (
+        "weekday",
+        rf"\b(?:(?P<which>next|this|last|coming)\s+)?(?P<day>{_DAY})s?(?:,?\s+(?:the\s+)?{_MONTH_DAY})?{_PART}{_CLOCK}",
+    ),
+    ("date", rf"\b{_MONTH_DAY}\b{_YEAR}{_PART}{_CLOCK}"),
+    ("date", rf"\b(?:the\s+)?{_NTH}\s+of\s+(?P<month>{_MONTH})\b{_YEAR}{_PART}{_CLOCK}"),
+    (
+        "within",
+        rf"\b(?:within|in|over)\s+(?:the\s+next\s+)?(?P<count>{_COUNT})\s+(?:business\s+)?"
+        r"(?P<unit>minute|hour|day|week|month)s?\b(?!\s+later)",
+    ),
+    (
+        "coming",
+        r"\b(?:(?P<end>(?:the\s+)?end\s+of\s+(?:the\s+)?(?:next\s+)?)|(?P<next>next)\s+|(?P<after>the\s+))"
+        r"(?P<unit>week|month|year|day)(?P<later>\s+after)?\b",
+    ),
     ("now", r"\b(?P<now>right away|right now|immediately|now)\b"),
-]  # fmt: skip
-_PATTERNS = [
-    (kind, re.compile(pattern + (_CLOCK if kind in {"relative", "weekday", "date"} else ""), re.IGNORECASE))
-    for kind, pattern in _SPOKEN
 ]
+_PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _SPOKEN]
 _NUMERIC = re.compile(r"\b(?:20\d\d-\d\d?-\d\d?|\d{1,2}/\d{1,2}(?:/\d{2,4})?)\b")
 
 
@@ -125,8 +165,8 @@ def _date(match: re.Match[str], now: datetime) -> Read:
 
 def _nearest(now: datetime, month: int, day: int) -> datetime:
     """The year that brings the date closest to the call: "March second" in a call of March 18th is past."""
-    return min((now.replace(year=now.year + step, month=month, day=day) for step in (-1, 0, 1)
-                if day <= calendar.monthrange(now.year + step, month)[1]), key=lambda date: abs(date - now))  # fmt: skip
+    years = [year for year in (now.year - 1, now.year, now.year + 1) if day <= calendar.monthrange(year, month)[1]]
+    return min((now.replace(year=year, month=month, day=day) for year in years), key=lambda date: abs(date - now))
 
 
 def _nth(text: str) -> int:
@@ -184,8 +224,8 @@ def _at_clock(match: re.Match[str], day: datetime, part: str | None = None) -> t
     minute = int(minute_word) if minute_word.isdigit() else {"thirty": 30, "fifteen": 15, "forty five": 45}[minute_word]
     half = (match["half"] or "").replace(".", "").lower()
     after_noon = half == "pm" or (
-        not half and (part in {"afternoon", "evening", "night"} or (part != "morning" and hour < 8))
-    )  # noqa: PLR2004 - offices open at eight
+        not half and (part in {"afternoon", "evening", "night"} or (part != "morning" and hour < _OPENING_HOUR))
+    )
     if after_noon and hour < _NOON:
         hour += 12
     return (_at(day, hour, minute), True) if hour < 24 else (_at(day, _NOON), False)  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""Entities by rule: money, dates, telephone numbers, e-mail addresses, people, places, and what the request defines itself."""
+"""Entities by rule: money, dates, telephone numbers, e-mail addresses, people, places, and what the request defines."""
 
 import dataclasses
 import re
@@ -15,10 +15,11 @@ _NUMBER = (
 )
 _DIGIT = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine)"
 _STATE = (
-    "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas"
-    "|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire"
-    "|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode Island|South Carolina"
-    "|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming"
+    "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho"
+    "|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi"
+    "|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota"
+    "|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont"
+    "|Virginia|Washington|West Virginia|Wisconsin|Wyoming"
 )
 _NAME = r"[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?"
 _RULES = [
@@ -29,14 +30,15 @@ _RULES = [
         rf"(?:\+?1[\s.-]?)?(?:\(\d{{3}}\)|\d{{3}})[\s.-]\d{{3}}[\s.-]\d{{4}}\b|\b\d{{3}}-\d{{4}}\b|\b{_DIGIT}(?:[\s,]+{_DIGIT}){{6,10}}\b",
         re.IGNORECASE)),
     ("email", "address", re.compile(
-        r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[a-z]+(?:\s+dot\s+[a-z]+)*\s+at\s+[a-z]+(?:\s+dot\s+[a-z]+)+\b", re.IGNORECASE)),
+        r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[a-z]+(?:\s+dot\s+[a-z]+)*\s+at\s+[a-z]+(?:\s+dot\s+[a-z]+)+\b",
+        re.IGNORECASE)),
     ("location", "address", re.compile(
         rf"\b(?:\d+[A-Za-z]?|(?i:{_NUMBER})(?:[\s-](?i:{_NUMBER}))*)(?:\s+\w+){{1,2}}\s+(?i:street|avenue|road|drive|lane|boulevard|court|way)\b")),
     ("location", "city", re.compile(rf"\b(?P<value>[A-Z][a-z]+(?:\s[A-Z][a-z]+)?),\s+(?:{_STATE})\b")),
     ("location", "state", re.compile(rf"\b(?:{_STATE})\b")),
     ("person", "name", re.compile(rf"\b(?i:my name is)\s+(?P<value>{_NAME})")),
     ("person", "name", re.compile(rf"\b(?i:this is|I am|I'm)\s+(?P<value>{_NAME})(?=[,.\s]|$)")),
-    ("person", "name", re.compile(r"\b(?:Mr|Mrs|Ms|Dr)\.?\s+(?P<value>[A-Z][a-z]+)|\b(?:Mister|Miss|Doctor)\s+(?P<value2>[A-Z][a-z]+)")),
+    ("person", "name", re.compile(r"\b(?:(?:Mr|Mrs|Ms|Dr)\.?|Mister|Miss|Doctor)\s+(?P<value>[A-Z][a-z]+)")),
 ]  # fmt: skip
 _NO_NAMES = {
     "The",
@@ -87,11 +89,10 @@ def entities(
 def _by_rule(message: Message) -> Iterator[Entity]:
     for type_, sub_type, pattern in _RULES:
         for match in pattern.finditer(message.text):
-            group = next((name for name in ("value", "value2") if match.groupdict().get(name)), None)
-            text = match[group] if group else match[0]
+            group = "value" if match.groupdict().get("value") else 0
+            text = match[group]
             if text.split()[0] not in _NO_NAMES:
-                start = match.start(group) if group else match.start()
-                yield Entity(type_, sub_type, "Managed", text, text.lower(), message, start)
+                yield Entity(type_, sub_type, "Managed", text, text.lower(), message, match.start(group))
 
 
 def _by_name(message: Message, people: Sequence[str]) -> Iterator[Entity]:

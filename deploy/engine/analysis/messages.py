@@ -1,7 +1,8 @@
 """Words to messages: one sentence of one speaker each, of all channels together in the order of the clock.
 
-A sentence lies within one breath of talk, so a phrase found in it was said there and nowhere else, and whoever wants turns
-joins neighbours of the same speaker. One or two words ("Yes.", "Great, thanks.") go with the sentence that follows at once.
+A sentence lies within one breath of talk, so a phrase found in it was said there and nowhere else, and whoever wants
+turns joins neighbours of the same speaker. One or two words ("Yes.", "Great, thanks.") go with the sentence that
+follows at once.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Longer than any pause within a sentence of the sample calls (0.9 s), shorter than the time another speaker needs.
 PAUSE_S = 1.2
-#: A stray word or two that the recogniser put on the far side of a pause belongs to the sentence it begins or ends.
+#: The recogniser now and then puts a word or two before the pause after which they were said.
 _STRAY_WORDS = 2
 _STRAY_WORD_S = 0.25
 _SHORT_SENTENCE_WORDS = 2
@@ -62,7 +63,7 @@ def sentences(heard: Heard) -> list[Sentence]:
 
 
 def _track_sentences(track: Track) -> Iterator[tuple[Word, ...]]:
-    pieces = [piece for words in _by_punctuation(track.words) for piece in _by_pause(_with_strays_moved(words))]
+    pieces = [piece for words in _by_punctuation(track.words) for piece in _by_pause(_with_stray_moved(words))]
     held: tuple[Word, ...] = ()
     for piece in pieces:
         if held and piece[0].start - held[-1].end > _JOIN_PAUSE_S:
@@ -105,32 +106,19 @@ def _segmenter() -> "pysbd.Segmenter":
     return pysbd.Segmenter(language="en", clean=False)
 
 
-def _with_strays_moved(words: list[Word]) -> list[Word]:
-    """Bring one or two words at the edge of a sentence across the pause that parts them from the rest."""
-    if len(words) <= 2 * _STRAY_WORDS:
-        return words
-    for count in range(1, _STRAY_WORDS + 1):
-        if words[count].start - words[count - 1].end > PAUSE_S:
-            return _lined_up_before(words[:count], words[count].start) + words[count:]
-        if words[-count].start - words[-count - 1].end > PAUSE_S:
-            return words[:-count] + _lined_up_after(words[-count:], words[-count - 1].end)
+def _with_stray_moved(words: list[Word]) -> list[Word]:
+    """Bring a sentence's first word or two across the pause after them, as in "… marked as failed. I <6 s> can request …"."""
+    for count in range(1, min(_STRAY_WORDS, len(words) - _STRAY_WORDS) + 1):
+        later = words[count].start
+        if later - words[count - 1].end > PAUSE_S:
+            return [
+                _retimed(word, later - _STRAY_WORD_S * (count - i)) for i, word in enumerate(words[:count])
+            ] + words[count:]
     return words
 
 
-def _lined_up_before(words: list[Word], end: float) -> list[Word]:
-    starts = [max(0.0, end - _STRAY_WORD_S * (len(words) - index)) for index in range(len(words))]
-    return _retimed(words, starts)
-
-
-def _lined_up_after(words: list[Word], start: float) -> list[Word]:
-    return _retimed(words, [start + _STRAY_WORD_S * index for index in range(len(words))])
-
-
-def _retimed(words: list[Word], starts: list[float]) -> list[Word]:
-    return [
-        dataclasses.replace(word, start=round(start, 3), end=round(start + _STRAY_WORD_S, 3))
-        for word, start in zip(words, starts, strict=True)
-    ]
+def _retimed(word: Word, start: float) -> Word:
+    return dataclasses.replace(word, start=round(start, 3), end=round(start + _STRAY_WORD_S, 3))
 
 
 def _by_pause(words: list[Word]) -> Iterator[tuple[Word, ...]]:

@@ -5,13 +5,34 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 
-_WORD = re.compile(r"[$£€]?\d[\d,]*(?:\.\d+)?%?(?:st|nd|rd|th)?|[^\W_]+(?:['’.-][^\W_]+)*['’]?", re.UNICODE)
+_WORD = re.compile(r"[$£€]?\d[\d,]*(?:\.\d+)?%?(?:st|nd|rd|th)?|[^\W_]+(?:['\u2019.-][^\W_]+)*['\u2019]?", re.UNICODE)
 _MONEY = {"$": "dollar", "£": "pound", "€": "euro"}
 _NUMBERS = {
     word: str(number)
     for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
 }
 _CONTRACTED = {"n't": "not", "'ll": "will", "'re": "are", "'ve": "have", "'m": "am", "'d": "would"}
@@ -37,7 +58,7 @@ def tokens(text: str) -> list[Token]:
     return [
         Token(word, found.start(), found.end())
         for found in _WORD.finditer(text)
-        for word in _written_out(found[0].lower().replace("’", "'").rstrip("'"))
+        for word in _written_out(found[0].lower().replace("\u2019", "'").rstrip("'"))
     ]
 
 

@@ -1,7 +1,7 @@
 """Questions: what the recogniser wrote a question mark after, and what is built like a question where it did not.
 
-Small recognisers lose many question marks ("may I call you again on Thursday afternoon.") and join sentences by commas or
-by nothing ("… by email today what is your address?"), so clauses are looked at, not sentences.
+Small recognisers lose many question marks ("may I call you again on Thursday afternoon.") and join sentences by
+commas or by nothing ("… by email today what is your address?"), so clauses are looked at, not sentences.
 """
 
 import dataclasses
@@ -20,8 +20,9 @@ _INVERTED = re.compile(
     rf"{_LEAD_IN}{_AUXILIARY}\s+(?:{_SUBJECT}|(?:the|my|your|our|his|her|their)\s+\w+)\b", re.IGNORECASE
 )
 _ASKED_BY_WORD = re.compile(
-    rf"{_LEAD_IN}(?:to |at |for |from |in |on |by )?(?:what|when|where|who|whom|whose|why|which|how)(?:'s|\s+(?:{_AUXILIARY}"
-    rf"|(?:\w+\s+){{1,3}}?{_AUXILIARY}\s+(?:{_SUBJECT}|best|right|available))\b|\s+about\b)",
+    rf"{_LEAD_IN}(?:to |at |for |from |in |on |by )?(?:what|when|where|who|whom|whose|why|which|how)"
+    rf"(?:'s|\s+{_AUXILIARY}\b|\s+(?:many\s+|much\s+)?\w+(?<!ly)\s+{_AUXILIARY}\b"
+    rf"|\s+(?:\w+\s+){{1,4}}?{_AUXILIARY}\s+{_SUBJECT}\b|\s+about\b)",
     re.IGNORECASE,
 )
 _ELLIPTIC = re.compile(
@@ -83,7 +84,7 @@ def _is_built_as_question(sentence: str) -> bool:
 
 
 def _asks_directly(clause: str) -> bool:
-    """ "which day is best" and "when will it" ask; "which is fine" and "who is here" after a comma describe."""
+    """Tell "which day is best", "when will it" from "which is fine", "who is here", which after a comma describe."""
     return (
         re.match(
             rf"(?:which\s+\w+\s+{_AUXILIARY}|(?:who|when|where)\s+{_AUXILIARY}\s+{_SUBJECT})\b", clause, re.IGNORECASE

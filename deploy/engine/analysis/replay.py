@@ -1,7 +1,7 @@
 """A listener that reads a transcript instead of listening: exact, instant, and only for recordings that it knows.
 
-A transcript is a JSON file `{"sha256", "duration_s", "turns": [{"channel": "left"|"right"|"mono", "start", "end", "text"}]}`,
-the form of the sample calls' ground truth; `sha256` is the recording's.
+A transcript is a JSON file `{"sha256", "duration_s", "turns": [{"channel": "left"|"right"|"mono", "start", "end",
+"text"}]}`, the form of the sample calls' ground truth; `sha256` is the recording's.
 """
 
 import json

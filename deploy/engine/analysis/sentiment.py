@@ -1,7 +1,8 @@
 """Polarity of what is said, -1 to 1, by VADER with a lexicon for calls.
 
-VADER was made for short public posts: there "okay", "please" and "like" are signs of mood. On a telephone they are manners,
-while "leaking", "twice" and "cancel" are why somebody calls. Its own words weigh -4 to 4; ours are on the same scale.
+VADER was made for short public posts: there "okay", "please" and "like" are signs of mood. On a telephone they are
+manners, while "leaking", "twice" and "cancel" are why somebody calls. Its own words weigh -4 to 4; ours are on the
+same scale.
 """
 
 import functools

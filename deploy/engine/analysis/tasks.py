@@ -1,8 +1,9 @@
 """Action items and follow-ups: what somebody takes on, or is asked to do, after the call.
 
-An action item is a promise ("I will send you …", "I need to ask …"), an offer with a date ("I can send a technician tomorrow")
-or a request ("Please take pictures …"). A follow-up is a promise of a later contact. Threats and conditions ("if this is not fixed,
-I will cancel") and what is done within the call ("I will put that on the calendar") are neither.
+An action item is a promise ("I will send you …", "I need to ask …"), an offer with a date ("I can send a technician
+tomorrow") or a request ("Please take pictures …"). A follow-up is a promise of a later contact. Threats and
+conditions ("if this is not fixed, I will cancel") and what is done within the call ("I will put that on the
+calendar") are neither.
 """
 
 import dataclasses
