@@ -8,26 +8,26 @@ import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 
-_SMALL = {
-    word: number
-    for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-         "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-    )
-}  # fmt: skip
+_UNDER_TWENTY = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_SMALL = {word: number for number, word in enumerate(_UNDER_TWENTY.split())}
 _TENS = {
     word: 10 * number
     for number, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 }
 _ORDINALS = {
-    "first": "one", "second": "two", "third": "three", "fourth": "four", "fifth": "five", "sixth": "six", "seventh": "seven",
-    "eighth": "eight", "ninth": "nine", "tenth": "ten", "eleventh": "eleven", "twelfth": "twelve", "thirteenth": "thirteen",
-    "fourteenth": "fourteen", "fifteenth": "fifteen", "sixteenth": "sixteen", "seventeenth": "seventeen",
-    "eighteenth": "eighteen", "nineteenth": "nineteen", "twentieth": "twenty", "thirtieth": "thirty",
+    "first": "one", "second": "two", "third": "three", "fourth": "four", "fifth": "five", "sixth": "six",
+    "seventh": "seven", "eighth": "eight", "ninth": "nine", "tenth": "ten", "eleventh": "eleven",
+    "twelfth": "twelve", "thirteenth": "thirteen", "fourteenth": "fourteen", "fifteenth": "fifteen",
+    "sixteenth": "sixteen", "seventeenth": "seventeen", "eighteenth": "eighteen", "nineteenth": "nineteen",
+    "twentieth": "twenty", "thirtieth": "thirty",
 }  # fmt: skip
 _CONTRACTIONS = [
     (r"\bcan't\b|\bcannot\b", "can not"), (r"\bwon't\b", "will not"), (r"n't\b", " not"), (r"'ll\b", " will"),
-    (r"'re\b", " are"), (r"'ve\b", " have"), (r"'m\b", " am"), (r"\b(it|that|there|what|who|he|she|how|where|here)'s\b", r"\1 is"),
+    (r"'re\b", " are"), (r"'ve\b", " have"), (r"'m\b", " am"),
+    (r"\b(it|that|there|what|who|he|she|how|where|here)'s\b", r"\1 is"),
     (r"\blet's\b", "let us"), (r"\bmr\b\.?", "mister"), (r"\bdr\b\.?", "doctor"), (r"\balright\b", "all right"),
 ]  # fmt: skip
 

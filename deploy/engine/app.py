@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
@@ -13,7 +14,7 @@ from deploy.engine import rsql
 from deploy.engine.errors import BadRequest, NotFound, NotServed, Refused
 from deploy.engine.instants import iso
 from deploy.engine.listing import read_page
-from deploy.engine.store import JobStatus, Member
+from deploy.engine.store import ACTIVE, JobStatus, Member
 from deploy.engine.submission import read_member, read_metadata, read_submission, read_transcript_request
 
 if TYPE_CHECKING:
@@ -21,29 +22,33 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 1024**2
 OPEN_PATHS = ("/oauth2/token:generate", "/health", "/ready")
+_CONVERSATION = "/v1/conversations/<conversation_id>"
+#: Fields of a message that are left out unless the query asks for them.
+_ON_REQUEST = {"words": "verbose", "sentiment": "sentiment"}
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_NO_UPLOADS = "Uploading the audio itself is not served: give its URL to /v1/process/audio/url."
 #: What Symbl served and the engine does not; a path is answered with 501 and the sentence.
 NOT_SERVED = {
-    "/v1/process/audio": "Uploading the audio itself is not served: give its URL to /v1/process/audio/url.",
-    "/v1/process/audio/<conversation_id>": "Uploading the audio itself is not served: give its URL to /v1/process/audio/url.",
+    "/v1/process/audio": _NO_UPLOADS,
+    "/v1/process/audio/<conversation_id>": _NO_UPLOADS,
     "/v1/process/video": "Video is not served.",
     "/v1/process/video/<path:rest>": "Video is not served.",
     "/v1/process/text": "Text conversations are not served.",
     "/v1/process/text/<path:rest>": "Text conversations are not served.",
     "/v1/manage/<path:rest>": "The Management API is not served: send trackers with the recording.",
-    "/v1/conversations/<conversation_id>/experiences": "Pre-built pages are not served.",
-    "/v1/conversations/<conversation_id>/experiences/<path:rest>": "Pre-built pages are not served.",
+    f"{_CONVERSATION}/experiences": "Pre-built pages are not served.",
+    f"{_CONVERSATION}/experiences/<path:rest>": "Pre-built pages are not served.",
     "/v1/conversations/experiences/<path:rest>": "Pre-built pages are not served.",
-    "/v1/conversations/<conversation_id>/callscore": "Call scores are not served.",
-    "/v1/conversations/<conversation_id>/callscore/status": "Call scores are not served.",
-    "/v1/conversations/<conversation_id>/lm-insights": "Insights by a language model are not served.",
-    "/v1/conversations/<conversation_id>/lm-insights/status": "Insights by a language model are not served.",
-    "/v1/conversations/<conversation_id>/insights": "The combined insights are not served: ask for each kind.",
-    "/v1/conversations/<conversation_id>/intents": "Intents are not served.",
-    "/v1/conversations/<conversation_id>/speakers": "Speaker events are not served.",
-    "/v1/conversations/<conversation_id>/bookmarks": "Bookmarks are not served.",
-    "/v1/conversations/<conversation_id>/bookmarks/<path:rest>": "Bookmarks are not served.",
-    "/v1/conversations/<conversation_id>/bookmarks-summary": "Bookmarks are not served.",
+    f"{_CONVERSATION}/callscore": "Call scores are not served.",
+    f"{_CONVERSATION}/callscore/status": "Call scores are not served.",
+    f"{_CONVERSATION}/lm-insights": "Insights by a language model are not served.",
+    f"{_CONVERSATION}/lm-insights/status": "Insights by a language model are not served.",
+    f"{_CONVERSATION}/insights": "The combined insights are not served: ask for each kind.",
+    f"{_CONVERSATION}/intents": "Intents are not served.",
+    f"{_CONVERSATION}/speakers": "Speaker events are not served.",
+    f"{_CONVERSATION}/bookmarks": "Bookmarks are not served.",
+    f"{_CONVERSATION}/bookmarks/<path:rest>": "Bookmarks are not served.",
+    f"{_CONVERSATION}/bookmarks-summary": "Bookmarks are not served.",
 }
 
 
@@ -58,7 +63,8 @@ def build_app(engine: "Engine") -> Flask:
     _add_service(app, engine)
     _add_jobs(app, engine)
     _add_conversations(app, engine)
-    _add_intelligence(app, engine)
+    _add_messages(app, engine)
+    _add_insights(app, engine)
     for path, sentence in NOT_SERVED.items():
         app.add_url_rule(path, endpoint=f"not served: {path}", view_func=_not_served(sentence), methods=_METHODS)
     return app
@@ -203,11 +209,11 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
         engine.delete(conversation_id)
         return {"message": "successfully deleted the conversation"}
 
-    @app.get("/v1/conversations/<conversation_id>/members")
+    @app.get(f"{_CONVERSATION}/members")
     def list_members(conversation_id: str) -> ResponseReturnValue:
         return _marked(engine, {"members": views.overview(engine.store.conversation(conversation_id))["members"]})
 
-    @app.put("/v1/conversations/<conversation_id>/members/<member_id>")
+    @app.put(f"{_CONVERSATION}/members/<member_id>")
     def update_member(conversation_id: str, member_id: str) -> ResponseReturnValue:
         given = read_member(_body())
         if given.id != member_id:
@@ -222,80 +228,76 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
 # Conversation intelligence
 
 
-def _add_intelligence(app: Flask, engine: "Engine") -> None:
-    path = "/v1/conversations/<conversation_id>"
-
-    def marked(body: Any) -> Response:  # noqa: ANN401 - any JSON
-        return _marked(engine, body)
-
-    def result(conversation_id: str, kind: str) -> Any:  # noqa: ANN401 - any JSON
-        engine.store.conversation(conversation_id)
-        return engine.store.result(conversation_id, kind)
-
-    def items(conversation_id: str, kind: str) -> list[dict[str, Any]]:
-        if _wanted("redact") or "exclude" in request.args:
-            raise NotServed("Redaction is not served: nothing was taken out, so nothing is answered.")
-        found: list[dict[str, Any]] = result(conversation_id, kind) or []
-        return found
-
-    @app.get(f"{path}/messages")
+def _add_messages(app: Flask, engine: "Engine") -> None:
+    @app.get(f"{_CONVERSATION}/messages")
     def read_messages(conversation_id: str) -> ResponseReturnValue:
-        kept = {name for name, wanted in (("words", _wanted("verbose")), ("sentiment", _wanted("sentiment"))) if wanted}
-        return marked(
-            {"messages": [_without({"words", "sentiment"} - kept, m) for m in items(conversation_id, "messages")]}
-        )
+        left_out = {field for field, parameter in _ON_REQUEST.items() if not _wanted(parameter)}
+        messages = [_without(left_out, message) for message in _items(engine, conversation_id, "messages")]
+        return _marked(engine, {"messages": messages})
 
-    @app.get(f"{path}/topics")
-    def read_topics(conversation_id: str) -> ResponseReturnValue:
-        if "customTopicVocabulary" in request.args:
-            raise NotServed("customTopicVocabulary is not served: topics are what the speakers talk about most.")
-        sentiment, parents = _wanted("sentiment"), _wanted("parentRefs")
-        topics = [
-            _without(
-                set() if sentiment else {"sentiment"}, {**topic, "parentRefs": topic["parentRefs"] if parents else []}
-            )
-            for topic in items(conversation_id, "topics")
-        ]
-        return marked({"topics": topics})
+    @app.post(f"{_CONVERSATION}/transcript")
+    def write_transcript(conversation_id: str) -> ResponseReturnValue:
+        wish = read_transcript_request(_body())
+        return _marked(engine, views.transcript(_items(engine, conversation_id, "messages"), wish))
 
+    @app.get(f"{_CONVERSATION}/summary")
+    def read_summary(conversation_id: str) -> ResponseReturnValue:
+        found = _items(engine, conversation_id, "summary")
+        jobs = engine.store.jobs_of(conversation_id)
+        if any(job.status in ACTIVE for job in jobs):
+            raise NotFound("The summary is not ready: the conversation is still being processed.")
+        if all(job.status is JobStatus.FAILED for job in jobs):
+            raise NotFound("There is no summary: the conversation could not be processed.")
+        return _marked(engine, {"summary": found})
+
+    @app.get(f"{_CONVERSATION}/analytics")
+    def read_analytics(conversation_id: str) -> ResponseReturnValue:
+        return _marked(engine, _result(engine, conversation_id, "analytics") or {"metrics": [], "members": []})
+
+
+def _add_insights(app: Flask, engine: "Engine") -> None:
     def add_list(name: str, key: str) -> None:
         def view(conversation_id: str) -> ResponseReturnValue:
-            return marked({key: items(conversation_id, key)})
+            return _marked(engine, {key: _items(engine, conversation_id, key)})
 
-        app.add_url_rule(f"{path}/{name}", endpoint=name, view_func=view)
+        app.add_url_rule(f"{_CONVERSATION}/{name}", endpoint=name, view_func=view)
 
     for name, key in (("questions", "questions"), ("action-items", "actionItems"), ("follow-ups", "followUps")):
         add_list(name, key)
 
-    @app.get(f"{path}/entities")
+    @app.get(f"{_CONVERSATION}/topics")
+    def read_topics(conversation_id: str) -> ResponseReturnValue:
+        if "customTopicVocabulary" in request.args:
+            raise NotServed("customTopicVocabulary is not served: topics are what the speakers talk about most.")
+        left_out = set() if _wanted("sentiment") else {"sentiment"}
+        no_parents: dict[str, Any] = {} if _wanted("parentRefs") else {"parentRefs": []}
+        topics = [{**_without(left_out, topic), **no_parents} for topic in _items(engine, conversation_id, "topics")]
+        return _marked(engine, {"topics": topics})
+
+    @app.get(f"{_CONVERSATION}/entities")
     def read_entities(conversation_id: str) -> ResponseReturnValue:
-        found = items(conversation_id, "entities")
+        found = _items(engine, conversation_id, "entities")
         legacy = engine.settings.entities_shape == "legacy"
-        return marked({"entities": views.legacy_entities(found) if legacy else found})
+        return _marked(engine, {"entities": views.legacy_entities(found) if legacy else found})
 
-    @app.get(f"{path}/analytics")
-    def read_analytics(conversation_id: str) -> ResponseReturnValue:
-        return marked(result(conversation_id, "analytics") or {"metrics": [], "members": []})
-
-    @app.get(f"{path}/trackers")
-    @app.get(f"{path}/trackers-detected")
+    @app.get(f"{_CONVERSATION}/trackers")
+    @app.get(f"{_CONVERSATION}/trackers-detected")
     def read_trackers(conversation_id: str) -> ResponseReturnValue:
-        return marked(items(conversation_id, "trackers"))
-
-    @app.get(f"{path}/summary")
-    def read_summary(conversation_id: str) -> ResponseReturnValue:
-        found = items(conversation_id, "summary")
-        if {job.status for job in engine.store.jobs_of(conversation_id)} & {JobStatus.SCHEDULED, JobStatus.IN_PROGRESS}:
-            raise NotFound("The summary is not ready: the conversation is still being processed.")
-        if not found and not engine.store.parts(conversation_id):
-            raise NotFound("There is no summary: the conversation could not be processed.")
-        return marked({"summary": found})
-
-    @app.post(f"{path}/transcript")
-    def write_transcript(conversation_id: str) -> ResponseReturnValue:
-        wish = read_transcript_request(_body())
-        return marked(views.transcript(items(conversation_id, "messages"), wish))
+        return _marked(engine, _items(engine, conversation_id, "trackers"))
 
 
-def _without(names: set[str], item: dict[str, Any]) -> dict[str, Any]:
+def _result(engine: "Engine", conversation_id: str, kind: str) -> Any:  # noqa: ANN401 - any JSON
+    engine.store.conversation(conversation_id)
+    return engine.store.result(conversation_id, kind)
+
+
+def _items(engine: "Engine", conversation_id: str, kind: str) -> list[dict[str, Any]]:
+    """A list of results, empty before anything was analysed."""
+    if _wanted("redact") or "exclude" in request.args:
+        raise NotServed("Redaction is not served: nothing would be taken out, so nothing is answered.")
+    found: list[dict[str, Any]] = _result(engine, conversation_id, kind) or []
+    return found
+
+
+def _without(names: Collection[str], item: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name not in names}

@@ -285,7 +285,7 @@ class _Writer:
 
 
 def call_time(conversation: Conversation, submission: Submission) -> datetime:
-    """When the call began, in the caller's zone: `timezoneOffset` if it was sent, else the offset within `startTime`."""
+    """When the call began, in the caller's zone: `timezoneOffset` if it was sent, else the offset of `startTime`."""
     if "timezoneOffset" in submission.model_fields_set or submission.startTime is None:
         return conversation.start_time.astimezone(timezone(timedelta(minutes=submission.timezoneOffset)))
     return parse_instant(submission.startTime)

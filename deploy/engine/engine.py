@@ -98,7 +98,7 @@ class Engine:
         }
 
     def run_pending(self) -> int:
-        """Do in this thread all that can be done now: webhooks that are due, downloads, analyses. Returns the steps taken."""
+        """Do in this thread all that can be done now (due webhooks, downloads, analyses); return the steps taken."""
         steps = (self._courier.step, self._fetcher.step, self.analyst.step)
         count = 0
         while any(step() for step in steps):
@@ -153,6 +153,6 @@ def create_engine(settings: EngineSettings, *, clock: Clock = utc_now, listener:
 def _listener(settings: EngineSettings) -> Listener:
     if settings.replay_dir is not None and settings.analyzer == "replay":
         return ReplayListener(settings.replay_dir)
-    from deploy.engine.analysis.recognition import WhisperListener  # noqa: PLC0415 - replay starts without speech libraries
+    from deploy.engine.analysis.recognition import WhisperListener  # noqa: PLC0415 - replay needs none of it
 
     return WhisperListener(settings)

@@ -103,7 +103,7 @@ def _sha256(path: Path) -> str:
 
 
 def _download_from_hub(target: Path, model: Model) -> str | None:
-    """Why the hub did not deliver, or None. Its client tries for half a minute to reach it, so that is found out first."""
+    """Why the hub did not deliver, or None; its client tries half a minute to reach it, so that is tested first."""
     host = urlsplit(os.environ.get("HF_ENDPOINT", HUB)).hostname or ""
     try:
         socket.create_connection((host, 443), HUB_ANSWER_S).close()

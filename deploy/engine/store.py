@@ -29,7 +29,7 @@ UNKNOWN_CONVERSATION = "The conversationId is either invalid or does not exist."
 UNKNOWN_JOB = "Job not found"
 TOO_MANY_JOBS = (
     "This API has a limit of maximum of `{cap}` number of concurrent jobs per account. "
-    "If you are looking to scale, and need more concurrent jobs, wait for active ones to end or raise ENGINE_MAX_ACTIVE_JOBS."
+    "Wait until active ones have ended, or raise ENGINE_MAX_ACTIVE_JOBS."
 )
 
 _SCHEMA = """
@@ -95,7 +95,7 @@ class Member:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Conversation:
-    """All that is known of a conversation but its results; *merged* maps a member's old id to the one that took over."""
+    """What is known of a conversation but its results; *merged* maps an old member id to the one that took over."""
 
     id: str
     name: str
@@ -306,7 +306,7 @@ class Store:
             )  # fmt: skip
 
     def due_delivery(self, now: datetime, *, besides: Collection[str]) -> Delivery | None:
-        """The webhook that is due the longest, but for jobs among *besides* (one at a time per job keeps them in order)."""
+        """The webhook that is due the longest, but for jobs *besides*: one at a time per job keeps them in order."""
         rows = self._rows("SELECT * FROM deliveries WHERE due_at <= ? ORDER BY due_at, number", iso(now))
         return next((_delivery(row) for row in rows if row["job_id"] not in besides), None)
 
@@ -347,7 +347,8 @@ class Store:
         """Those that started from *start* to *end*, both included, in order of their start."""
         order = "DESC" if descending else "ASC"
         rows = self._rows(
-            f"SELECT * FROM conversations WHERE start_time BETWEEN ? AND ? ORDER BY start_time {order}, id {order}",  # noqa: S608 - one of two words
+            "SELECT * FROM conversations WHERE start_time BETWEEN ? AND ? "  # noqa: S608 - the order is one of two words
+            f"ORDER BY start_time {order}, id {order}",
             iso(start), iso(end),
         )  # fmt: skip
         return [_conversation(row) for row in rows]

@@ -24,7 +24,8 @@ from deploy.engine.instants import parse_instant
 
 ENGLISH = ("en-US", "en-GB", "en-AU", "en-IE", "en-IN", "en-ZA")
 OTHER_LANGUAGES = (
-    "ru-RU", "fr-CA", "fr-FR", "de-DE", "it-IT", "nl-NL", "ja-JP", "es-US", "es-ES", "ar-SA", "hi-IN", "pt-BR", "pt-PT", "fa-IR",
+    "ru-RU", "fr-CA", "fr-FR", "de-DE", "it-IT", "nl-NL", "ja-JP", "es-US", "es-ES", "ar-SA", "hi-IN", "pt-BR",
+    "pt-PT", "fa-IR",
 )  # fmt: skip
 IN_QUERY = ("enableSpeakerDiarization", "diarizationSpeakerCount", "webhookUrl")
 MAX_METADATA_VALUE = 128

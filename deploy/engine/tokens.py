@@ -1,4 +1,4 @@
-"""Access tokens: one per account at a time; asking again before it ends gives the same one with the seconds that are left."""
+"""Access tokens: one per account at a time; asking again before it ends gives the same one with the seconds left."""
 
 import hmac
 import secrets

@@ -80,13 +80,17 @@ _SPOKEN = [
     ("date", rf"\b(?:the\s+)?{_NTH}\s+of\s+(?P<month>{_MONTH})\b{_YEAR}{_PART}{_CLOCK}"),
     (
         "within",
-        rf"\b(?:within|in|over)\s+(?:the\s+next\s+)?(?P<count>{_COUNT})\s+(?:business\s+)?"
-        r"(?P<unit>minute|hour|day|week|month)s?\b(?!\s+later)",
+        (
+            rf"\b(?:within|in|over)\s+(?:the\s+next\s+)?(?P<count>{_COUNT})\s+(?:business\s+)?"
+            r"(?P<unit>minute|hour|day|week|month)s?\b(?!\s+later)"
+        ),
     ),
     (
         "coming",
-        r"\b(?:(?P<end>(?:the\s+)?end\s+of\s+(?:the\s+)?(?:next\s+)?)|(?P<next>next)\s+|(?P<after>the\s+))"
-        r"(?P<unit>week|month|year|day)(?P<later>\s+after)?\b",
+        (
+            r"\b(?:(?P<end>(?:the\s+)?end\s+of\s+(?:the\s+)?(?:next\s+)?)|(?P<next>next)\s+|(?P<after>the\s+))"
+            r"(?P<unit>week|month|year|day)(?P<later>\s+after)?\b"
+        ),
     ),
     ("now", r"\b(?P<now>right away|right now|immediately|now)\b"),
 ]

@@ -107,7 +107,7 @@ def _segmenter() -> "pysbd.Segmenter":
 
 
 def _with_stray_moved(words: list[Word]) -> list[Word]:
-    """Bring a sentence's first word or two across the pause after them, as in "… marked as failed. I <6 s> can request …"."""
+    """Bring a sentence's first word or two across the pause after them, as in "… was failed. I <6 s> can request …"."""
     for count in range(1, min(_STRAY_WORDS, len(words) - _STRAY_WORDS) + 1):
         later = words[count].start
         if later - words[count - 1].end > PAUSE_S:

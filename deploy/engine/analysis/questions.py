@@ -13,7 +13,8 @@ from deploy.engine.analysis.messages import Message
 _AUXILIARY = r"(?:do|does|did|is|are|am|was|were|can|could|would|will|shall|should|may|might|have|has|had)(?:n't)?"
 _SUBJECT = r"(?:i|you|we|they|he|she|it|there|this|that|these|those|anybody|anyone|anything|somebody|someone)"
 _LEAD_IN = (
-    r"(?:(?:and|but|so|or|okay|ok|well|then|now|also|oh|um|uh|alright|all right|great|perfect|excellent|thank you|thanks|of course"
+    r"(?:(?:and|but|so|or|okay|ok|well|then|now|also|oh|um|uh|alright|all right|great|perfect|excellent"
+    r"|thank you|thanks|of course"
     r"|certainly|sure|maybe|yes|no|hi|hello|sorry|excuse me)[\s,]+)*"
 )
 _INVERTED = re.compile(
@@ -31,7 +32,7 @@ _ELLIPTIC = re.compile(
 _RELATIVE = re.compile(r"(?:which|who|whose|where|when)\b", re.IGNORECASE)
 #: A polite request in the middle of a run-on; after these words the same order of words is a statement ("so do I").
 _RUN_ON = re.compile(r"(?<!^)\b(?P<before>\w+)\s+(?:can|could|may|would|will|do|did)\s+(?:i|we|you)\b", re.IGNORECASE)
-_NO_RUN_ON_AFTER = {"so", "as", "nor", "neither", "than", "only", "what", "how", "that", "if", "when", "where", "who", "which", "why"}  # fmt: skip
+_NO_RUN_ON_AFTER = set("so as nor neither than only what how that if when where who which why".split())  # noqa: SIM905
 _RUN_ON_WH = re.compile(rf"\b(?:what|when|where|how|why)\s+{_AUXILIARY}\s+{_SUBJECT}\b", re.IGNORECASE)
 
 

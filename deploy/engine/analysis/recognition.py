@@ -44,7 +44,7 @@ class WhisperListener:
         return f"local-whisper-{self._settings.model}@{MODELS[self._settings.model].files['model.bin'][:12]}"
 
     def ready(self) -> str | None:
-        """None once the model is loaded, else what is missing. A model put in place later is found; the hub is asked once."""
+        """None once the model is loaded, else what is missing; one put in place later is found, the hub asked once."""
         if not self._lock.acquire(timeout=_READY_WAIT_S):
             return "the speech model is being loaded"
         try:

@@ -14,20 +14,23 @@ if TYPE_CHECKING:
 THRESHOLD = 0.3
 
 _MANNERS = (
-    "yes", "yeah", "okay", "ok", "please", "pretty", "like", "well", "sure", "help", "care", "hello", "hi", "goodbye", "matter",
-    "interest", "interested", "interesting", "want", "share", "sorry", "fine", "certainly", "important", "no", "alone", "security",
+    "yes", "yeah", "okay", "ok", "please", "pretty", "like", "well", "sure", "help", "care", "hello", "hi",
+    "goodbye", "matter", "interest", "interested", "interesting", "want", "share", "sorry", "fine", "certainly",
+    "important", "no", "alone", "security",
 )  # fmt: skip
 _CALL_WORDS = {
-    "annoyed": -2.2, "bounced": -1.5, "broke": -1.4, "broken": -1.8, "cancel": -1.2, "canceling": -1.2, "cancelled": -1.2,
-    "charged": -0.6, "complaint": -2.0, "complain": -1.8, "crashed": -1.8, "crashing": -1.8, "damaged": -1.8, "declined": -1.2,
-    "defective": -2.2, "delay": -1.3, "delayed": -1.4, "dropping": -1.0, "drops": -1.0, "error": -1.3, "escalate": -0.8,
-    "expensive": -1.3, "expired": -0.8, "failed": -1.6, "failing": -1.6, "fee": -0.6, "flooded": -1.8, "fraud": -2.6,
-    "frozen": -1.2, "frustrated": -2.4, "frustrating": -2.4, "frustration": -2.0, "incorrect": -1.4, "lag": -1.2, "late": -0.9,
-    "leak": -1.6, "leaking": -1.8, "lost": -1.4, "mistake": -1.5, "missing": -1.3, "never": -0.6, "nobody": -0.8,
-    "outage": -1.6, "overcharged": -2.2, "overdue": -1.2, "refuse": -1.4, "ridiculous": -2.4, "rude": -2.2, "scam": -2.8,
-    "slow": -1.2, "stuck": -1.4, "terrible": -2.6, "twice": -0.5, "unacceptable": -2.4, "unhelpful": -2.0, "waited": -0.9,
-    "waiting": -0.4, "weak": -1.0, "worse": -2.1, "wrong": -1.8, "works": 0.9, "fixed": 1.2, "resolved": 1.6, "solved": 1.6,
-    "refunded": 0.8, "reviews": 0.0, "helpful": 2.0, "wonderful": 2.7, "perfect": 2.2, "lower": 0.4, "stopped": 0.4,
+    "annoyed": -2.2, "bounced": -1.5, "broke": -1.4, "broken": -1.8, "cancel": -1.2, "canceling": -1.2,
+    "cancelled": -1.2, "charged": -0.6, "complaint": -2.0, "complain": -1.8, "crashed": -1.8, "crashing": -1.8,
+    "damaged": -1.8, "declined": -1.2, "defective": -2.2, "delay": -1.3, "delayed": -1.4, "dropping": -1.0,
+    "drops": -1.0, "error": -1.3, "escalate": -0.8, "expensive": -1.3, "expired": -0.8, "failed": -1.6,
+    "failing": -1.6, "fee": -0.6, "flooded": -1.8, "fraud": -2.6, "frozen": -1.2, "frustrated": -2.4,
+    "frustrating": -2.4, "frustration": -2.0, "incorrect": -1.4, "lag": -1.2, "late": -0.9, "leak": -1.6,
+    "leaking": -1.8, "lost": -1.4, "mistake": -1.5, "missing": -1.3, "never": -0.6, "nobody": -0.8, "outage": -1.6,
+    "overcharged": -2.2, "overdue": -1.2, "refuse": -1.4, "ridiculous": -2.4, "rude": -2.2, "scam": -2.8,
+    "slow": -1.2, "stuck": -1.4, "terrible": -2.6, "twice": -0.5, "unacceptable": -2.4, "unhelpful": -2.0,
+    "waited": -0.9, "waiting": -0.4, "weak": -1.0, "worse": -2.1, "wrong": -1.8, "works": 0.9, "fixed": 1.2,
+    "resolved": 1.6, "solved": 1.6, "refunded": 0.8, "reviews": 0.0, "helpful": 2.0, "wonderful": 2.7,
+    "perfect": 2.2, "lower": 0.4, "stopped": 0.4,
 }  # fmt: skip
 
 

@@ -19,8 +19,10 @@ _PER_SENTENCES = 6
 _MOST = 8
 _REPEAT_COST = 0.5
 _AGREED_WEIGHT = 0.1
-_MANNERS = ("thank you for calling", "how can i help", "have a nice", "good morning", "goodbye", "you are welcome", "call is recorded",
-            "call may be recorded", "my name is", "this is ", "what can i do for you", "thanks for your help")  # fmt: skip
+_MANNERS = (
+    "thank you for calling", "thanks for your help", "how can i help", "what can i do for you", "have a nice",
+    "good morning", "goodbye", "you are welcome", "call is recorded", "call may be recorded", "my name is", "this is ",
+)  # fmt: skip
 Vector = Mapping[str, float]
 
 

@@ -18,12 +18,15 @@ from deploy.engine.analysis.questions import is_question, sentences_in
 _ADVERBS = r"(?:(?:also|just|then|definitely|certainly|personally|go ahead and|be sure to)\s+)*"
 #: Verbs of deeds that are done later and somewhere else; what may be asked of or offered to somebody.
 _DEEDS = (
-    r"(?:apply|arrange|ask|book|bring|buy|call|check with|contact|deliver|drop off|email|e-mail|fax|file|fill (?:out|in)|follow up|forward"
-    r"|get back|install|mail|order|pay|pick up|prepare|print|read|refund|replace|return|review|schedule|send|ship|sign|submit|take"
+    r"(?:apply|arrange|ask|book|bring|buy|call|check with|contact|deliver|drop off|email|e-mail|fax|file"
+    r"|fill (?:out|in)|follow up|forward"
+    r"|get back|install|mail|order|pay|pick up|prepare|print|read|refund|replace|return|review|schedule|send"
+    r"|ship|sign|submit|take"
     r"|talk to|text|update|upload|visit|write)"
 )
 _PROMISE = re.compile(
-    rf"\b(?P<who>I|we)(?:\s+will|'ll|\s+am going to|\s+are going to|'m going to|'re going to)\s+{_ADVERBS}(?P<deed>(?!not\b|never\b)\w+.*)",
+    rf"\b(?P<who>I|we)(?:\s+will|'ll|\s+am going to|\s+are going to|'m going to"
+    rf"|'re going to)\s+{_ADVERBS}(?P<deed>(?!not\b|never\b)\w+.*)",
     re.IGNORECASE,
 )
 _DUTY = re.compile(
@@ -36,23 +39,29 @@ _REQUEST = re.compile(
 )
 _MEETING_AGAIN = re.compile(
     r"\b(?:(?:may|can|could|shall)\s+(?:I|we)|(?P<who>I|we)(?:\s+will|'ll|\s+can|\s+am going to))\s+"
-    r"(?P<deed>(?:call|phone|ring|contact|meet|see|visit|speak with|talk to|speak to)\s+you\b.*|(?:follow up|check back|check in|"
+    r"(?P<deed>(?:call|phone|ring|contact|meet|see|visit|speak with|talk to|speak to)\s+you\b.*|(?:follow up"
+    r"|check back|check in|"
     r"get back|touch base|reach out|circle back|be in touch)\b.*)",
     re.IGNORECASE,
 )
 _OTHER_MEETS = re.compile(
-    r"(?P<other>(?:\b(?:my|our|the|a)\s+\w+(?:\s+\w+)?|\b(?:Doctor|Dr\.?|Mister|Mr\.?|Mrs\.?|Ms\.?|Miss)\s+[A-Z]\w+|\b[A-Z]\w+)"
-    r"(?:,\s*(?P<name>[A-Z]\w+),)?)\s+(?:will|is going to)\s+(?P<deed>(?:call|contact|phone|visit|meet)\s+you\b.*|(?:follow up|get back|check"
+    r"(?P<other>(?:\b(?:my|our|the|a)\s+\w+(?:\s+\w+)?|\b(?:Doctor|Dr\.?|Mister|Mr\.?|Mrs\.?|Ms\.?"
+    r"|Miss)\s+[A-Z]\w+|\b[A-Z]\w+)"
+    r"(?:,\s*(?P<name>[A-Z]\w+),)?)\s+(?:will|is going to)\s+(?P<deed>(?:call|contact|phone|visit"
+    r"|meet)\s+you\b.*|(?:follow up|get back|check"
     r" back|reach out)\b.*)"
 )
 #: What a promise holds that is no task: states, feelings, and what is done on the spot.
 _NO_DEED = re.compile(
-    r"(?:be|have|stay|see|need|do|like|think|know|wait|hold|cancel|close|switch|keep|remember|want|try|believe|leave|get|let|say|tell|go|"
-    r"understand|hope|guess|pay|appreciate|love|hate|take (?:it|that|my business)|make a note|put (?:that|it|you)|write (?:that|it)|note)\b",
+    r"(?:be|have|stay|see|need|do|like|think|know|wait|hold|cancel|close|switch|keep|remember|want|try|believe"
+    r"|leave|get|let|say|tell|go|"
+    r"understand|hope|guess|pay|appreciate|love|hate|take (?:it|that|my business)|make a note|put (?:that|it"
+    r"|you)|write (?:that|it)|note)\b",
     re.IGNORECASE,
 )
 _GO_DEED = re.compile(
-    r"(?:get (?:you|back|that|this|it|the|in touch)|let you know|be in touch|have (?:\w+ )?\w+ (?:call|send|email)|pay the|try to (?:call|reach))\b",
+    r"(?:get (?:you|back|that|this|it|the|in touch)|let you know|be in touch|have (?:\w+ )?\w+ (?:call|send"
+    r"|email)|pay the|try to (?:call|reach))\b",
     re.IGNORECASE,
 )
 _IN_CALL = re.compile(r"\b(?:on hold|on the line|for you here)\b", re.IGNORECASE)
@@ -67,7 +76,9 @@ _CLAUSES = re.compile(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Task:
-    """Something to be done. *by* is `speaker`, `listener`, or the words that name somebody else; *due* is in the call's zone."""
+    """Something to be done by `speaker`, `listener`, or whoever *by* names otherwise; *due* is in the call's zone."""
+
+    ""
 
     message: Message
     text: str
@@ -100,7 +111,7 @@ def _in_sentence(message: Message, sentence: str, now: datetime, mentioned: Spok
         if task is not None and task.follow_up not in seen:
             seen.add(task.follow_up)
             if task.due is None and not earlier:
-                rest = [date for date in dates_in(sentence, now) if date.kind not in {"now"}]
+                rest = [date for date in dates_in(sentence, now) if date.kind != "now"]
                 task = dataclasses.replace(task, due=rest[-1] if len(rest) == 1 else None)
             yield task
         earlier = clause

@@ -14,35 +14,39 @@ from deploy.engine.analysis.messages import Message
 from deploy.engine.analysis.normal import stem
 
 STOP_WORDS = frozenset(
-    """a about above absolutely account across already actually after again against ago all almost alone alright also although always am an
-    and angry another any anybody anyone anything anyway april are area around arrive as ask asked at august automatic
-    away awful back bad be because been before being best better between big both bring but buy by bye call called
-    calling calls came can cannot certainly check clear come comes coming confirm connect correct cost costs could
-    course date day days dear december decide deliver did didn different discuss do doctor dr does doing don done dot
-    down due during each early easy eight either eleven else email end enough even evening ever every everybody
-    everyone everything exactly excellent expect expected extremely fair far fast february few fifteen fifth fifty
-    fill find fine first five fix fixed follow for forty found four free friday from front full fully further gave get
-    gets getting give given go goes going gone good goodbye got great had half happen happy hard has hate have having
-    he hear heard hello help helpful her here hers hi high him his hold hour hours how hundred i if illinois important
-    in include included inside into is it its itself january july june just keep keeps kind know last later least left
-    less let like likely list listed little ll long look looking looks lot love made mail main make makes making many
-    march mark marked matter may maybe me mean might mind mine minute minutes miss mister moment monday money month
-    months more morning most mr mrs ms much must my myself name near need needed needs never new next nice night nine
-    no nobody none noon nor not note notes nothing november now number o october of off offer offered often oh ok okay
-    old on once one only open or other our ours out outside over own part pay paid people per perfect perhaps picture
-    pictures place please point possible pretty previous problem put quick quickly quality quite rather re ready real
-    really reason remember remove request right said same saturday save saw say second see seem seems seen send sense
-    sent september seven several shall she ship should show side sign since sir six small so some somebody someone
-    something sometimes soon sorry sounds speak speaking stand start still stop stopped such suggest sunday suppose
-    sure take taken talk talking tell ten terrible test than thank thanks that the their them then there these they
-    thing things think third thirty this those though training thousand three through thursday till time times to
-    today together told tomorrow tonight too took total trouble true try tuesday turn turned twelve twenty twice two
-    under understand until up upon urgent us use used using usually ve very wait waiting want wanted wants was way we
-    wednesday week weeks welcome well went were what whatever when where whether which while who whole whom whose why
-    will with within without wonderful won work working works worried would wrong year years yes yesterday yet you
-    young your yours yourself zero am pm a.m p.m dollars dollar cents percent st nd rd th mistake terrible service
-    ridiculous unacceptable disappointed dealing
-    appears running replace press blinking weaker charged add added bounced went carry cases leaving happened reach""".split()  # noqa: SIM905 - a list of 400 strings reads worse
+    """
+    a about above absolutely account across already actually after again against ago all almost alone alright
+    also although always am an and angry another any anybody anyone anything anyway april are area around arrive
+    as ask asked at august automatic away awful back bad be because been before being best better between big
+    both bring but buy by bye call called calling calls came can cannot certainly check clear come comes coming
+    confirm connect correct cost costs could course date day days dear december decide deliver did didn
+    different discuss do doctor dr does doing don done dot down due during each early easy eight either eleven
+    else email end enough even evening ever every everybody everyone everything exactly excellent expect
+    expected extremely fair far fast february few fifteen fifth fifty fill find fine first five fix fixed follow
+    for forty found four free friday from front full fully further gave get gets getting give given go goes
+    going gone good goodbye got great had half happen happy hard has hate have having he hear heard hello help
+    helpful her here hers hi high him his hold hour hours how hundred i if illinois important in include
+    included inside into is it its itself january july june just keep keeps kind know last later least left less
+    let like likely list listed little ll long look looking looks lot love made mail main make makes making many
+    march mark marked matter may maybe me mean might mind mine minute minutes miss mister moment monday money
+    month months more morning most mr mrs ms much must my myself name near need needed needs never new next nice
+    night nine no nobody none noon nor not note notes nothing november now number o october of off offer offered
+    often oh ok okay old on once one only open or other our ours out outside over own part pay paid people per
+    perfect perhaps picture pictures place please point possible pretty previous problem put quick quickly
+    quality quite rather re ready real really reason remember remove request right said same saturday save saw
+    say second see seem seems seen send sense sent september seven several shall she ship should show side sign
+    since sir six small so some somebody someone something sometimes soon sorry sounds speak speaking stand
+    start still stop stopped such suggest sunday suppose sure take taken talk talking tell ten terrible test
+    than thank thanks that the their them then there these they thing things think third thirty this those
+    though training thousand three through thursday till time times to today together told tomorrow tonight too
+    took total trouble true try tuesday turn turned twelve twenty twice two under understand until up upon
+    urgent us use used using usually ve very wait waiting want wanted wants was way we wednesday week weeks
+    welcome well went were what whatever when where whether which while who whole whom whose why will with
+    within without wonderful won work working works worried would wrong year years yes yesterday yet you young
+    your yours yourself zero pm a.m p.m dollars dollar cents percent st nd rd th mistake service ridiculous
+    unacceptable disappointed dealing appears running replace press blinking weaker charged add added bounced
+    carry cases leaving happened reach
+    """.split()  # noqa: SIM905 - a list of 400 strings reads worse
 )
 _LONGEST = 3
 _MOST = 12
@@ -131,7 +135,7 @@ def _weight(key: str, candidate: _Candidate) -> float:
 
 
 def _without_repeats(ranked: Sequence[tuple[str, _Candidate]]) -> list[tuple[str, _Candidate]]:
-    """Leave out a phrase that is said only as part of another, a single word said once, and all after the heaviest twelve."""
+    """Leave out what is said only within another phrase, single words said once, and all after the heaviest twelve."""
     kept: list[tuple[str, _Candidate]] = []
     for key, candidate in ranked:
         if " " not in key and len(candidate.messages) == 1:

@@ -18,7 +18,7 @@ class Hit:
 
 
 def hits(vocabulary: Sequence[str], messages: Sequence[Message]) -> list[Hit]:
-    """Every place where a phrase of the vocabulary is said; a phrase within a longer one that matched is not told again."""
+    """Every place where a phrase of the vocabulary is said; one within a longer one that matched is not told again."""
     phrases = sorted((Phrase.of(text) for text in vocabulary), key=lambda phrase: -len(phrase.words))
     found: list[Hit] = []
     for message in messages:
