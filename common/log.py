@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 from contextlib import contextmanager
 
@@ -46,14 +46,28 @@ def defect(name: str, error: BaseException, **fields: object) -> None:
     _write("ERROR", name, {**fields, "message": "".join(traceback.format_exception(error))})
 
 
-def _write(severity: str, name: str, fields: Mapping[str, object]) -> None:
-    line = {
-        "severity": severity,
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "message": name,
-        "event": name,
-        **_context.get(),
-        **{key: value for key, value in fields.items() if value is not None},
-    }
+def send_to(sink: Callable[[Mapping[str, object]], None]) -> None:
+    """Have lines written by `sink` from now on; the local stack shows them to people."""
+    global _sink  # noqa: PLW0603  # one per process, like standard output
+    _sink = sink
+
+
+def _print(line: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
     sys.stdout.flush()
+
+
+_sink: Callable[[Mapping[str, object]], None] = _print
+
+
+def _write(severity: str, name: str, fields: Mapping[str, object]) -> None:
+    _sink(
+        {
+            "severity": severity,
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "message": name,
+            "event": name,
+            **_context.get(),
+            **{key: value for key, value in fields.items() if value is not None},
+        }
+    )

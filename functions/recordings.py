@@ -218,7 +218,11 @@ class Intake:
             conversation.id, company=conversation.company, priority=conversation.priority, now=conversation.created_at
         )
         outcome = self.recordings.add(conversation, request, allow_duplicate=bool(details.allow_duplicate))
-        log.event("recording_added" if outcome.created else "recording_known", recording=outcome.recording_id)
+        log.event(
+            "recording_added" if outcome.created else "recording_known",
+            recording=outcome.recording_id,
+            file_name=conversation.file_name,
+        )
         try:
             self.tasks.enqueue(dispatch_task(cause=f"{request.id}/arrived"))
         except TryLater as error:  # the request is committed: the sweep starts dispatch

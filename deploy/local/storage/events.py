@@ -137,14 +137,14 @@ class EventStore:
             event.due.timestamp(),
         )
 
-    def waiting(self) -> list[StorageEvent]:
-        """All events that wait, first due first."""
+    def waiting(self, limit: int = -1) -> list[StorageEvent]:
+        """The events that wait, first due first; all of them, or the first *limit*."""
         return [
             StorageEvent(
                 id=id_, time=time, object=json.loads(data), attempts=attempts, due=datetime.fromtimestamp(due, UTC)
             )
             for id_, time, data, attempts, due in self._run(
-                "SELECT id, time, object, attempts, due FROM events ORDER BY due, rowid"
+                "SELECT id, time, object, attempts, due FROM events ORDER BY due, rowid LIMIT ?", limit
             )
         ]
 
@@ -244,7 +244,9 @@ class Courier:
         with self._changed:
             while not self._stopping:
                 now = self._clock()
-                idle = [event for event in self._store.waiting() if event.id not in self._in_flight]
+                # Those in flight stand among the first: twice the places show all that could be started.
+                first = self._store.waiting(2 * MAX_IN_FLIGHT)
+                idle = [event for event in first if event.id not in self._in_flight]
                 for event in idle if self._deliver_to is not None else ():
                     if event.due <= now and len(self._in_flight) < MAX_IN_FLIGHT:
                         self._in_flight.add(event.id)

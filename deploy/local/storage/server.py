@@ -183,7 +183,7 @@ class StorageServer:
             child.stop()
             return None
         self._child = child
-        return url
+        return url if child.running else None  # one that ended before this line was told to nobody
 
     def _died(self, status: int) -> None:
         # A child that ends before it answers is start()'s business.

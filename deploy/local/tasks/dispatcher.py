@@ -192,9 +192,7 @@ class Dispatcher:
     def _pace(self, queue: Queue, now: datetime) -> Pace:
         pace = self._paces.get(queue.name)
         rate = queue.rate_limits.max_dispatches_per_second
-        if pace is None or pace.rate != rate:
-            pace = self._paces[queue.name] = Pace.fresh(rate, now)
-        return pace.at(now)
+        return Pace.fresh(rate, now) if pace is None or pace.rate != rate else pace.at(now)
 
     def _complete(self, task: StoredTask, *, at: datetime, ended: Callable[[], datetime]) -> Delivery:
         answer = delivery.deliver(task, identity=self._identity, now=at, connect=self._connect)

@@ -25,6 +25,8 @@ _FARTHEST_DOUBLING: Final = 64  # 2**64 microseconds are half a million years
 _SMALLEST_BURST: Final = 10
 _LARGEST_BURST: Final = 100
 
+_WHOLE_TOKEN: Final = 1.0 - 1e-9  # what sums of floats may lack
+
 _OVERLOADED: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _SLOWEST: Final = 1 / 64
 _RECOVERY: Final = 0.1
@@ -98,20 +100,21 @@ class Pace:
         return max(1.0, burst_size(self.rate) * self.throttle)
 
     def at(self, now: datetime) -> Pace:
-        """The same bucket, refilled up to *now*. A clock that went back refills nothing."""
+        """The same bucket, refilled up to *now*. A clock that went back refills nothing, and holds nothing up."""
         elapsed = max(0.0, (now - self.as_of).total_seconds())
         tokens = min(self.capacity, self.tokens + elapsed * self.effective_rate)
-        return dataclasses.replace(self, tokens=tokens, as_of=max(now, self.as_of))
+        return dataclasses.replace(self, tokens=tokens, as_of=now)
 
     def ready_at(self) -> datetime:
-        """When a token is there: `as_of` or later."""
-        lacking = max(0.0, 1.0 - self.tokens)
+        """When a whole token is there: `as_of` or later."""
+        if self.tokens >= _WHOLE_TOKEN:
+            return self.as_of
         # Rounded up: a token that is a fraction of a microsecond away is not there.
-        return self.as_of + math.ceil(lacking / self.effective_rate * 1e6) * _MICROSECOND
+        return self.as_of + math.ceil((1.0 - self.tokens) / self.effective_rate * 1e6) * _MICROSECOND
 
     def ready(self, now: datetime) -> bool:
         """Whether a task may be dispatched at *now*."""
-        return self.ready_at() <= now
+        return self.at(now).tokens >= _WHOLE_TOKEN
 
     def dispatched(self, now: datetime) -> Pace:
         """The bucket after a dispatch at *now*."""

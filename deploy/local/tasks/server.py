@@ -21,7 +21,7 @@ from google.protobuf import json_format
 
 from deploy.local.outbound import direct
 from deploy.local.tasks.dispatcher import Delivery, Dispatcher
-from deploy.local.tasks.messages import MAX_TASK_BYTES, short
+from deploy.local.tasks.messages import MAX_TASK_BYTES, RpcError, short
 from deploy.local.tasks.service import CloudTasks
 from deploy.local.tasks.store import TaskStore
 
@@ -142,14 +142,16 @@ class TasksServer:
             ValueError: the file does not define queues; the message names the field.
         """
         definition = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(definition, dict) or not isinstance(definition.get("queues"), dict):
+            raise ValueError(f"{path}: must be a mapping whose field `queues` maps queue ids to their settings")
         for queue_id, settings in definition["queues"].items():
             queue = tasks_v2.Queue.pb()()
             try:
                 json_format.ParseDict(settings, queue)
-            except json_format.ParseError as e:
+                queue.name = f"projects/{project}/locations/{location}/queues/{queue_id}"
+                self._service.update_queue(tasks_v2.UpdateQueueRequest(queue=tasks_v2.Queue.wrap(queue)))
+            except (json_format.ParseError, RpcError) as e:
                 raise ValueError(f"{path}: queue {queue_id}: {e}") from e
-            queue.name = f"projects/{project}/locations/{location}/queues/{queue_id}"
-            self._service.update_queue(tasks_v2.UpdateQueueRequest(queue=tasks_v2.Queue.wrap(queue)))
 
     # What tests do in held mode, and people at any time
 

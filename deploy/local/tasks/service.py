@@ -229,7 +229,7 @@ class CloudTasks:
         """Dispatch a task now, past pause and limits. One that is being delivered goes out again if that fails."""
         with self._store.transaction():
             task = self._task(request.name)
-            self._store.force(task)
+            self._store.force(task, self._clock())
         self._changed()
         return viewed(task.message, request.response_view)
 

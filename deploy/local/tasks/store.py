@@ -179,9 +179,16 @@ class TaskStore:
         """How many tasks of *queue* are being delivered."""
         return int(self._all("SELECT count(*) FROM tasks WHERE queue = ? AND running", queue)[0][0])
 
-    def force(self, task: StoredTask) -> None:
-        """Make a task the next one, past every limit."""
-        self._run("UPDATE tasks SET forced = 1 WHERE id = ?", task.id)
+    def force(self, task: StoredTask, now: datetime) -> None:
+        """Make a task, due *now*, the next one, past every limit."""
+        message: Task = tasks_v2.Task(task.message)
+        message.schedule_time = now
+        self._run(
+            "UPDATE tasks SET forced = 1, due = ?, message = ? WHERE id = ?",
+            microseconds(now),
+            tasks_v2.Task.serialize(message),
+            task.id,
+        )
 
     def dispatched(self, task: StoredTask) -> None:
         """Save a task that is now being delivered."""

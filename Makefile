@@ -1,0 +1,49 @@
+# Two commands do all the set-up: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONPATH := $(CURDIR)
+
+.DEFAULT_GOAL := help
+.PHONY: help run engine test lint format bench lock clean distclean .run .test
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .run ## start everything on this machine and load six sample calls (PORT=8080, SAMPLES=0 for none)
+	@exec $(BIN)/python -m deploy.local
+
+engine: .run ## start the speech engine alone (ENGINE_PORT=8090): a server with Symbl's contract
+	@exec $(BIN)/python -m deploy.engine
+
+test: .test ## run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .test ## check style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .test ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .test ## print ratios and counts: RPCs per recording, slot use, cold start
+	@$(BIN)/python -m pytest tests/benchmarks -q -s --benchmarks
+
+lock: .test ## resolve the dependencies in pyproject.toml again, with hashes
+	@$(BIN)/python deploy/lock.py
+
+clean: ## remove what runs have left (.local)
+	rm -rf $(or $(LOCAL_STATE),.local)
+
+distclean: clean ## remove everything that is not in the repository
+	rm -rf .venv .models .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.run:
+	@$(PYTHON) deploy/setup.py run
+	@$(BIN)/python -m deploy.engine.models fetch || true
+
+.test:
+	@$(PYTHON) deploy/setup.py test
+	@$(BIN)/python -m deploy.engine.models fetch || true

@@ -1,0 +1,48 @@
+"""Resolves the dependencies in pyproject.toml into requirement files with hashes: `make lock`.
+
+The tests' list comes first and bounds the others, so that what is tested is what runs. One resolution serves every
+supported Python. Needs `uv`, which is installed for the occasion.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+EVERYTHING = "tests/requirements.txt"
+#: File: what `uv pip compile` is told to put into it.
+LOCKS = {
+    EVERYTHING: ["pyproject.toml", "--group", "cli", "--group", "engine", "--group", "local", "--group", "test"],
+    "requirements.txt": ["pyproject.toml"],
+    "deploy/local/requirements.txt": ["pyproject.toml", "--group", "cli", "--group", "engine", "--group", "local"],
+    "deploy/engine/requirements.txt": ["--group", "pyproject.toml:engine"],
+    "deploy/cli/requirements.txt": ["--group", "pyproject.toml:cli"],
+}
+#: No address of a registry in the files: they are installed from wherever pip is pointed.
+HOW = [
+    "--universal",
+    "--python-version",
+    "3.11",
+    "--generate-hashes",
+    "--no-header",
+    "--no-annotate",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--quiet",
+]
+
+
+def main() -> int:
+    """Write every lock; upgrades what may be upgraded."""
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "uv"], check=True)
+    for target, source in LOCKS.items():
+        bounded = [] if target == EVERYTHING else ["-c", EVERYTHING]
+        command = [sys.executable, "-m", "uv", "pip", "compile", *source, *bounded, *HOW, "--upgrade", "-o", target]
+        subprocess.run(command, cwd=ROOT, check=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
