@@ -205,6 +205,9 @@ class AudioStore(Protocol):
     def find(self, name: str, generation: int | None = None) -> StoredObject | None:
         """One generation of an object; None where it is gone."""
 
+    def expect_bucket(self) -> None:
+        """Raise, within seconds, where the bucket cannot be read."""
+
     def open(self, stored: StoredObject) -> BinaryIO:
         """Its bytes, read by ranges."""
 

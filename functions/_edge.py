@@ -19,13 +19,15 @@ from common.bootstrap import services
 from common.errors import AccountRefused, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from flask.typing import ResponseReturnValue
 
     View = Callable[[flask.Request], ResponseReturnValue]
+    ProblemPage = Callable[[Mapping[str, Any]], str]
 
 RETRY_AFTER_S = "5"
+_PROBLEM_TYPE = "application/problem+json"
 _TRACE = re.compile(r"([0-9a-f]{32})")
 _TITLES: Mapping[str, str] = {
     "INVALID": "What was sent cannot be used",
@@ -58,6 +60,25 @@ SECURITY_HEADERS: Mapping[str, str] = {
 def public_function(view: View) -> View:
     """An HTTP function for people and programs: checks who calls, answers errors as problem+json."""
     return _served(_answering_problems(_authenticated(view)))
+
+
+def page_function(*, problem_page: ProblemPage, open_paths: Collection[str]) -> Callable[[View], View]:
+    """A public function that people open in a browser: they get their errors as the page that `problem_page` renders.
+
+    Who calls is not asked below `open_paths` (whole first segments, as "/health"): probes have no token.
+    """
+
+    def decorated(view: View) -> View:
+        checked = _authenticated(view)
+
+        @functools.wraps(view)
+        def opened(request: flask.Request) -> ResponseReturnValue:
+            is_open = f"/{request.path.split('/')[1]}" in open_paths
+            return view(request) if is_open else checked(request)
+
+        return _served(_showing_problems(_answering_problems(opened), problem_page))
+
+    return decorated
 
 
 def open_function(view: View) -> View:
@@ -180,6 +201,20 @@ def _answering_problems(view: View) -> View:
     return answer
 
 
+def _showing_problems(view: View, problem_page: ProblemPage) -> View:
+    @functools.wraps(view)
+    def shown(request: flask.Request) -> ResponseReturnValue:
+        response = flask.make_response(view(request))
+        if response.mimetype == _PROBLEM_TYPE:
+            response.vary.add("Accept")
+            if request.accept_mimetypes.best_match([_PROBLEM_TYPE, "application/json", "text/html"]) == "text/html":
+                response.set_data(problem_page(json.loads(response.get_data())))
+                response.content_type = "text/html; charset=utf-8"
+        return response
+
+    return shown
+
+
 def _authenticated(view: View) -> View:
     """Fails closed: each mode either proves the caller or refuses."""
 
@@ -253,8 +288,6 @@ def _problem(
         "request_id": flask.g.request_id,
         "retryable": status in {429, 503},
     }
-    response = flask.Response(
-        json.dumps(body, ensure_ascii=False) + "\n", status=status, content_type="application/problem+json"
-    )
+    response = flask.Response(json.dumps(body, ensure_ascii=False) + "\n", status=status, content_type=_PROBLEM_TYPE)
     response.headers.update(headers or {})
     return response

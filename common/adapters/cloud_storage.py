@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: The reader's own default is 40 MiB, far more than a header needs.
 READ_CHUNK_BYTES = 256 * 1024
 _SIDE_FILE_BYTES = 1024 * 1024
+_PROBE_S = 3
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
@@ -30,6 +31,7 @@ class CloudAudioStore:
 
     def __init__(self, client: Client, *, bucket: str, signer: UrlSigner) -> None:
         self.bucket = bucket
+        self._client = client
         self._bucket = client.bucket(bucket)
         self._signer = signer
 
@@ -39,6 +41,10 @@ class CloudAudioStore:
         if blob is None or (generation is not None and blob.generation != generation):
             return None
         return self._stored(blob)
+
+    def expect_bucket(self) -> None:
+        """List one object: needs no more permission than reading does, and fails where there is no bucket."""
+        next(iter(self._client.list_blobs(self.bucket, max_results=1, timeout=_PROBE_S, retry=None)), None)
 
     def open(self, stored: StoredObject) -> BinaryIO:
         """Its bytes, read by ranges of 256 KiB as they are asked for."""

@@ -118,6 +118,9 @@ def _language(value: str) -> str:
 
 Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Email = Annotated[str, pydantic.AfterValidator(_email)]
+Language = Annotated[str, pydantic.AfterValidator(_language)]
+TimezoneOffset = Annotated[int, pydantic.Field(ge=-12 * 60, le=14 * 60, strict=True)]  #: minutes from UTC
+Vocabulary = Annotated[tuple[Text, ...], pydantic.Field(max_length=500)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -154,9 +157,9 @@ class RecordingDetails(pydantic.BaseModel):
     external_id: Text | None = None
     direction: Direction | None = None
     started_at: pydantic.AwareDatetime | None = None
-    timezone_offset: Annotated[int, pydantic.Field(ge=-12 * 60, le=14 * 60, strict=True)] | None = None
-    language_code: Annotated[str, pydantic.AfterValidator(_language)] | None = None
-    custom_vocabulary: Annotated[tuple[Text, ...], pydantic.Field(max_length=500)] | None = None
+    timezone_offset: TimezoneOffset | None = None
+    language_code: Language | None = None
+    custom_vocabulary: Vocabulary | None = None
     number_of_speakers: Annotated[int, pydantic.Field(ge=1, le=MAX_SPEAKERS, strict=True)] | None = None
     separate_channels: pydantic.StrictBool | None = None
     speakers: Annotated[tuple[_SpeakerGiven, ...], pydantic.Field(max_length=MAX_SPEAKERS)] | None = None
@@ -203,16 +206,29 @@ def details_from_json(text: str | bytes) -> RecordingDetails:
     return details_from(given)
 
 
-def problems_of(error: pydantic.ValidationError) -> list[Problem]:
-    """What pydantic found, in our words, by the field's name as the sender wrote it."""
-    return [_problem(item) for item in error.errors(include_url=False)]
+def problems_of(
+    error: pydantic.ValidationError,
+    *,
+    model: type[pydantic.BaseModel] = RecordingDetails,
+    part: type[pydantic.BaseModel] = _SpeakerGiven,
+) -> list[Problem]:
+    """What pydantic found, in our words, by the field's name as the sender wrote it.
+
+    `model` was validated and `part` is what its lists are made of: their fields are suggested for an unknown one.
+    """
+    return [_problem(item, model=model, part=part) for item in error.errors(include_url=False)]
 
 
-def _problem(item: Any) -> Problem:  # noqa: ANN401  # pydantic's ErrorDetails
+def _problem(
+    item: Any,  # noqa: ANN401  # pydantic's ErrorDetails
+    *,
+    model: type[pydantic.BaseModel],
+    part: type[pydantic.BaseModel],
+) -> Problem:
     where = ".".join(str(part) for part in item["loc"])
     message: str = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
-        known = RecordingDetails.model_fields if len(item["loc"]) == 1 else _SpeakerGiven.model_fields
+        known = (model if len(item["loc"]) == 1 else part).model_fields
         return Problem(where, f"is not a known field{_suggestion(str(item['loc'][-1]), tuple(known))}")
     if not where:  # a rule over several fields: its message begins with the one to change
         where, _, message = message.partition(": ")
