@@ -190,9 +190,10 @@ class Dispatcher:
         return bool(queue.state == tasks_v2.Queue.State.RUNNING) and self._store.running(queue.name) < limit
 
     def _pace(self, queue: Queue, now: datetime) -> Pace:
+        """The queue's pace as it was last left; a full one at *now* if it never was, or for another rate."""
         pace = self._paces.get(queue.name)
         rate = queue.rate_limits.max_dispatches_per_second
-        return Pace.fresh(rate, now) if pace is None or pace.rate != rate else pace.at(now)
+        return pace if pace is not None and pace.rate == rate else Pace.fresh(rate, now)
 
     def _complete(self, task: StoredTask, *, at: datetime, ended: Callable[[], datetime]) -> Delivery:
         answer = delivery.deliver(task, identity=self._identity, now=at, connect=self._connect)

@@ -142,9 +142,10 @@ class TasksServer:
             ValueError: the file does not define queues; the message names the field.
         """
         definition = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(definition, dict) or not isinstance(definition.get("queues"), dict):
-            raise ValueError(f"{path}: must be a mapping whose field `queues` maps queue ids to their settings")
-        for queue_id, settings in definition["queues"].items():
+        queues = definition.get("queues") if isinstance(definition, dict) else None
+        if not queues:
+            raise ValueError(f"{path}: its field `queues` must map queue ids to their settings")
+        for queue_id, settings in queues.items():
             queue = tasks_v2.Queue.pb()()
             try:
                 json_format.ParseDict(settings, queue)

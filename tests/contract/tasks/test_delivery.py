@@ -215,6 +215,17 @@ def test_a_scheduled_task_waits_for_its_time(
     assert float(callee.calls[0].headers["X-CloudTasks-TaskETA"]) == due.timestamp()
 
 
+def test_a_task_for_later_holds_up_none_for_now(
+    client: tasks_v2.CloudTasksClient, server: TasksServer, queue: str, clock: ManualClock
+) -> None:
+    """Nor does a look at what is due next."""
+    client.create_task(parent=queue, task=a_task(schedule_time=clock() + timedelta(hours=1)))
+    server.next_due_at()
+    client.create_task(parent=queue, task=a_task())
+    assert server.next_due_at() == clock()
+    assert len(server.run_due(clock())) == 1
+
+
 def test_tasks_go_out_at_the_queues_rate_after_its_burst(
     client: tasks_v2.CloudTasksClient, server: TasksServer, make_queue: Callable[..., str], clock: ManualClock
 ) -> None:
@@ -259,6 +270,7 @@ def test_run_task_goes_past_pause_schedule_and_rate(
     wanted = client.create_task(parent=queue, task=a_task(schedule_time=clock() + timedelta(days=1))).name
     client.create_task(parent=queue, task=a_task())
     client.run_task(name=wanted)
+    assert server.next_due_at() == clock()
     (delivery,) = server.run_due(clock())
     assert (delivery.task, delivery.outcome) == (wanted, Outcome.DONE)
 

@@ -174,11 +174,24 @@ def test_the_products_queues_are_created_from_their_definition_and_updated_by_it
     assert client.get_queue(name=name).rate_limits.max_concurrent_dispatches == 3
 
 
-def test_a_misspelt_field_of_the_definition_is_named(server: TasksServer, tmp_path: Path) -> None:
-    """With the file and the queue."""
+@pytest.mark.parametrize(
+    ("definition", "complaint"),
+    [
+        (
+            "queues: {submit-job: {rate_limits: {max_concurent_dispatches: 3}}}",
+            "submit-job: .*max_concurent_dispatches",
+        ),
+        ("queues: {submit-job: {rate_limits: {max_dispatches_per_second: 501}}}", "submit-job: .*500"),
+        ("submit-job: {}", "queues"),
+    ],
+)
+def test_a_mistake_in_the_definition_is_named(
+    server: TasksServer, tmp_path: Path, definition: str, complaint: str
+) -> None:
+    """With the file, the queue and the field."""
     path = tmp_path / "queues.yaml"
-    path.write_text("queues: {submit-job: {rate_limits: {max_concurent_dispatches: 3}}}")
-    with pytest.raises(ValueError, match=r"queues\.yaml: queue submit-job: .*max_concurent_dispatches"):
+    path.write_text(definition)
+    with pytest.raises(ValueError, match=rf"queues\.yaml: .*{complaint}"):
         server.create_queues(path, project="local", location="europe-west1")
 
 
