@@ -30,7 +30,7 @@ _NO_UPLOADS = "Uploading the audio itself is not served: give its URL to /v1/pro
 #: What Symbl served and the engine does not; a path is answered with 501 and the sentence.
 NOT_SERVED = {
     "/v1/process/audio": _NO_UPLOADS,
-    "/v1/process/audio/<conversation_id>": _NO_UPLOADS,
+    "/v1/process/audio/<int:conversation_id>": _NO_UPLOADS,
     "/v1/process/video": "Video is not served.",
     "/v1/process/video/<path:rest>": "Video is not served.",
     "/v1/process/text": "Text conversations are not served.",
@@ -113,7 +113,7 @@ def _wanted(name: str) -> bool:
 
 
 def _not_served(sentence: str) -> Any:  # noqa: ANN401 - a view of whatever path variables
-    def view(**_: str) -> ResponseReturnValue:
+    def view(**_: object) -> ResponseReturnValue:
         raise NotServed(f"{sentence} This engine speaks the part of Symbl's contract that docs/engine.md lists.")
 
     return view

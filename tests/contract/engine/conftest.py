@@ -1,0 +1,32 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.engine.stage import Outside, Stage, StageFactory
+
+
+@pytest.fixture
+def outside() -> Iterator[Outside]:
+    server = Outside()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def make_stage(tmp_path: Path, outside: Outside) -> Iterator[StageFactory]:
+    stages: list[Stage] = []
+
+    def make(**settings: Any) -> Stage:
+        stages.append(Stage(tmp_path, outside, **settings))
+        return stages[-1]
+
+    yield make
+    for stage in stages:
+        stage.engine.stop()
+
+
+@pytest.fixture
+def stage(make_stage: StageFactory) -> Stage:
+    return make_stage()

@@ -1,0 +1,159 @@
+"""The life of a job, its audio, and what a death of the engine does to it."""
+
+import pytest
+
+from deploy.engine.errors import SettingsError
+from deploy.engine.engine import create_engine
+from deploy.engine.settings import EngineSettings
+from tests.contract.engine.stage import Stage, StageFactory
+
+
+def reason(stage: Stage, job_id: str) -> str:
+    details = stage.get(f"/v1/job/{job_id}/details")
+    assert details["status"] == "failed"
+    header = stage.ask("GET", f"/v1/job/{job_id}").headers["X-Job-Error"]
+    assert header == details["reason"]
+    return header
+
+
+def test_a_job_is_scheduled_then_completed(stage: Stage) -> None:
+    """The job API tells the id and the status, nothing else."""
+    _, job_id = stage.submit(stage.recording("call"))
+    assert stage.get(f"/v1/job/{job_id}") == {"id": job_id, "status": "scheduled"}
+    stage.engine.run_pending()
+    assert stage.get(f"/v1/job/{job_id}") == {"id": job_id, "status": "completed"}
+
+
+def test_the_details_tell_where_the_results_come_from(stage: Stage) -> None:
+    _, job_id = stage.submit(stage.recording("call"))
+    stage.engine.run_pending()
+    details = stage.get(f"/v1/job/{job_id}/details")
+    assert details["provenance"]["engine"] == "local-replay"
+    assert details["provenance"]["duration"] == 20.0
+    assert details["reason"] is None
+
+
+def test_an_unknown_job_gets_404(stage: Stage) -> None:
+    answer = stage.ask("GET", "/v1/job/6a0f5d8e-0000-4000-8000-000000000000")
+    assert (answer.status_code, answer.get_json()) == (404, {"message": "Job not found"})
+
+
+def test_a_recording_without_a_transcript_fails_and_no_text_is_invented(stage: Stage) -> None:
+    stage.outside.files["/unknown"] = b"something else"
+    conversation_id, job_id = stage.submit(stage.outside.url("/unknown"))
+    stage.engine.run_pending()
+    assert "no transcript for the recording" in reason(stage, job_id)
+    assert stage.get(f"/v1/conversations/{conversation_id}/messages") == {"messages": []}
+    assert stage.ask("GET", f"/v1/conversations/{conversation_id}/summary").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/gone", 404, "HTTP 404"),
+        ("/moved", 302, "redirects (HTTP 302)"),
+        ("/empty", 200, "empty body"),
+        ("/busy", 503, "HTTP 503"),
+    ],
+)
+def test_audio_that_cannot_be_had_fails_the_accepted_job(stage: Stage, path: str, status: int, words: str) -> None:
+    stage.outside.answers[path] = status
+    _, job_id = stage.submit(stage.outside.url(path), webhookUrl=stage.outside.url("/hook"))
+    stage.engine.run_pending()
+    assert words in reason(stage, job_id)
+    assert stage.outside.statuses() == ["scheduled", "failed"]
+    assert "/elsewhere" not in stage.outside.gets
+
+
+def test_a_recording_over_the_byte_limit_fails(make_stage: StageFactory) -> None:
+    stage = make_stage(max_download_bytes=5)
+    _, job_id = stage.submit(stage.recording("call"))
+    stage.engine.run_pending()
+    assert "more than 5" in reason(stage, job_id)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "10.1.2.3", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
+)
+def test_a_private_address_is_not_asked_unless_allowed(make_stage: StageFactory, host: str) -> None:
+    stage = make_stage(allow_private_urls=False)
+    _, job_id = stage.submit(f"http://{host}:9/call.wav")
+    stage.engine.run_pending()
+    assert "private address" in reason(stage, job_id)
+
+
+def test_audio_is_fetched_before_the_job_has_its_turn(stage: Stage) -> None:
+    """A signed URL may be over by the time that a long queue is worked off."""
+    url = stage.recording("call")
+    conversation_id, _ = stage.submit(url)
+    _, second = stage.submit(url, conversation_id)
+    while stage.engine._fetcher.step():
+        pass
+    stage.outside.files.clear()
+    stage.engine.run_pending()
+    assert stage.status(second) == "completed"
+
+
+def test_audio_is_kept_only_until_it_was_analysed(stage: Stage) -> None:
+    stage.submit(stage.recording("call"))
+    stage.engine.run_pending()
+    assert list((stage.settings.state / "audio").iterdir()) == []
+
+
+def test_jobs_of_one_conversation_run_one_after_another(stage: Stage) -> None:
+    """The second part waits for the first even when its audio came earlier."""
+    conversation_id, first = stage.submit(stage.recording("one"))
+    _, second = stage.submit(stage.recording("two"), conversation_id)
+    store = stage.engine.store
+    store.fetched(store.job(second), "ab")
+    assert store.runnable(besides=()) is None
+    stage.engine.run_pending()
+    numbers = [job.ended_at for job in (store.job(first), store.job(second))]
+    assert [stage.status(first), stage.status(second)] == ["completed", "failed"]
+    assert all(numbers)
+
+
+def test_a_scheduled_job_is_taken_up_again_after_a_death(stage: Stage) -> None:
+    _, job_id = stage.submit(stage.recording("call"), webhookUrl=stage.outside.url("/hook"))
+    stage.restarted()
+    stage.engine.run_pending()
+    assert stage.status(job_id) == "completed"
+    assert stage.outside.statuses() == ["scheduled", "in_progress", "completed"]
+
+
+def test_a_job_in_progress_is_taken_up_again_and_told_once(stage: Stage) -> None:
+    _, job_id = stage.submit(stage.recording("call"), webhookUrl=stage.outside.url("/hook"))
+    stage.engine._fetcher.step()
+    stage.engine.store.started(stage.engine.store.job(job_id), stage.clock())
+    stage.restarted()
+    assert stage.status(job_id) == "in_progress"
+    stage.engine.run_pending()
+    assert stage.status(job_id) == "completed"
+    assert stage.outside.statuses() == ["scheduled", "in_progress", "completed"]
+
+
+def test_a_recording_that_kills_the_engine_three_times_is_given_up(stage: Stage) -> None:
+    _, job_id = stage.submit(stage.recording("call"))
+    stage.engine._fetcher.step()
+    for _ in range(3):
+        stage.engine.store.started(stage.engine.store.job(job_id), stage.clock())
+        stage.restarted()
+    stage.engine.run_pending()
+    assert "ended 3 times" in reason(stage, job_id)
+
+
+def test_two_engines_do_not_share_a_state_directory(stage: Stage) -> None:
+    with pytest.raises(SettingsError, match="another engine uses"):
+        create_engine(EngineSettings(state=stage.settings.state))
+
+
+def test_threads_work_jobs_off_without_being_asked(stage: Stage) -> None:
+    """Started, the engine needs nobody to step it."""
+    stage.engine.start()
+    _, job_id = stage.submit(stage.recording("call"), webhookUrl=stage.outside.url("/hook"))
+    for _ in range(500):
+        if len(stage.outside.posts) == 3:
+            break
+        stage.engine._bell.wait(stage.engine._bell.rings, 0.02)
+    assert stage.status(job_id) == "completed"
+    assert sorted(stage.outside.statuses()) == ["completed", "in_progress", "scheduled"]

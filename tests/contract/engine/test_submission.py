@@ -1,0 +1,139 @@
+"""What `process/audio/url` takes and refuses."""
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.contract.engine.stage import Stage, StageFactory
+
+URL = "http://media.example/call.wav"
+
+
+def refusal(stage: Stage, body: Any, **options: Any) -> str:
+    answer = stage.ask("POST", "/v1/process/audio/url", body, **options)
+    assert answer.status_code == 400, answer.get_data(as_text=True)
+    assert set(answer.get_json()) == {"message"}
+    message: str = answer.get_json()["message"]
+    return message
+
+
+def test_a_recording_is_accepted_with_both_ids(stage: Stage) -> None:
+    """A conversation id is 16 digits, a job id a UUID."""
+    answer = stage.ask("POST", "/v1/process/audio/url", {"url": URL})
+    assert answer.status_code == 201
+    assert set(answer.get_json()) == {"conversationId", "jobId"}
+    assert re.fullmatch(r"\d{16}", answer.get_json()["conversationId"])
+    assert uuid.UUID(answer.get_json()["jobId"]).version == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"url": None}, '"url" must not be null'),
+        ({"url": ""}, '"url" is not allowed to be empty'),
+        ({"url": 5}, '"url" must be a string'),
+        ({"url": "ftp://media.example/call.wav"}, '"url" must be a valid uri with a scheme matching the http|https pattern'),
+        ({"name": None}, '"name" must not be null'),
+        ({"webhookUrl": "nowhere"}, '"webhookUrl" must be a valid uri with a scheme matching the http|https pattern'),
+        ({"customVocabulary": "a word"}, '"customVocabulary" must be an array'),
+        ({"confidenceThreshold": 0.4}, '"confidenceThreshold" must be greater than or equal to 0.5'),
+        ({"confidenceThreshold": 1.1}, '"confidenceThreshold" must be less than or equal to 1.0'),
+        ({"detectEntities": "perhaps"}, '"detectEntities" must be a boolean'),
+        ({"mode": "studio"}, '"mode" must be one of [default, phone]'),
+        ({"channelMetadata": [{"speaker": {}}]}, '"channelMetadata[0].channel" is required'),
+        ({"channelMetadata": [{"channel": 0}]}, '"channelMetadata[0].channel" must be greater than or equal to 1'),
+        ({"channelMetadata": [{"channel": 1, "speaker": {"name": None}}]}, '"channelMetadata[0].speaker.name" must not be null'),
+        ({"trackers": [{"name": "Price"}]}, '"trackers[0].vocabulary" is required'),
+        ({"diarizationSpeakerCount": 1.5}, '"diarizationSpeakerCount" must be an integer'),
+        ({"metadata": {"key": 5}}, '"metadata.key" must be a string'),
+        ({"metadata": {"key": "x" * 129}}, '"metadata.key" length must be less than or equal to 128 characters long'),
+        ({"startTime": "yesterday"}, '"startTime" must be in ISO 8601 date format'),
+        ({"features": []}, '"features" must be of type object'),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_named_in_joi_words(stage: Stage, fields: dict[str, Any], message: str) -> None:
+    assert refusal(stage, {"url": URL, **fields}) == message
+
+
+def test_a_missing_url_is_named(stage: Stage) -> None:
+    assert refusal(stage, {"name": "call"}) == '"url" is required'
+
+
+def test_all_that_is_wrong_is_told_at_once(stage: Stage) -> None:
+    assert refusal(stage, {"mode": "x"}) == '"url" is required. "mode" must be one of [default, phone]'
+
+
+def test_a_body_that_is_no_object_is_refused(stage: Stage) -> None:
+    assert refusal(stage, [URL]) == '"value" must be of type object'
+
+
+def test_numbers_and_booleans_may_come_as_text(stage: Stage) -> None:
+    """Joi converts, so older clients send "true" and "2"."""
+    stage.submit(URL, enableSpeakerDiarization="true", diarizationSpeakerCount="2", confidenceThreshold="0.7")
+
+
+def test_diarization_and_webhook_may_stand_in_the_query(stage: Stage) -> None:
+    """The query of older clients is validated as the body is."""
+    query = {"enableSpeakerDiarization": "true", "diarizationSpeakerCount": "2", "webhookUrl": "http://hook.example/x"}
+    answer = stage.ask("POST", "/v1/process/audio/url", {"url": URL}, query_string=query)
+    assert answer.status_code == 201
+    job = stage.engine.store.job(answer.get_json()["jobId"])
+    assert (job.submission.diarizationSpeakerCount, job.submission.webhookUrl) == (2, "http://hook.example/x")
+    assert "must be a boolean" in refusal(stage, {"url": URL}, query_string={"enableSpeakerDiarization": "often"})
+
+
+def test_a_language_that_the_model_does_not_know_is_refused_by_name(stage: Stage) -> None:
+    assert "fr-FR" in refusal(stage, {"url": URL, "languageCode": "fr-FR"})
+    assert "must be one of" in refusal(stage, {"url": URL, "languageCode": "xx-XX"})
+
+
+def test_appending_keeps_the_conversation_and_makes_a_new_job(stage: Stage) -> None:
+    conversation_id, job_id = stage.submit(URL)
+    again, next_job = stage.submit(URL, conversation_id)
+    assert again == conversation_id
+    assert next_job != job_id
+
+
+def test_appending_to_an_unknown_conversation_gets_404(stage: Stage) -> None:
+    answer = stage.ask("PUT", "/v1/process/audio/url/1234567890123456", {"url": URL})
+    assert answer.status_code == 404
+    assert answer.get_json() == {"message": "The conversationId is either invalid or does not exist."}
+
+
+def test_over_the_cap_a_job_is_refused_and_nothing_is_queued(make_stage: StageFactory) -> None:
+    """Scheduled jobs count; ended ones make room."""
+    stage = make_stage(max_active_jobs=2)
+    conversation_id, _ = stage.submit(URL)
+    stage.submit(URL)
+    for method, path in (("POST", ""), ("PUT", f"/{conversation_id}")):
+        answer = stage.ask(method, f"/v1/process/audio/url{path}", {"url": URL})
+        assert answer.status_code == 429
+        assert answer.get_json()["statusCode"] == 429
+        assert "limit of maximum of `2` number of concurrent jobs" in answer.get_json()["message"]
+        assert "Retry-After" not in answer.headers
+    assert stage.engine.store.active_jobs() == 2
+    stage.ask("DELETE", f"/v1/conversations/{conversation_id}")
+    stage.submit(URL)
+
+
+def test_the_same_recording_twice_makes_two_conversations(stage: Stage) -> None:
+    """Nothing is idempotent here: there is no key."""
+    assert stage.submit(URL)[0] != stage.submit(URL)[0]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/process/audio", "/v1/process/text", "/v1/manage/trackers", "/v1/process/video/url"]
+)
+def test_what_is_not_served_says_so(stage: Stage, path: str) -> None:
+    answer = stage.ask("POST", path, {})
+    assert answer.status_code == 501
+    assert "not served" in answer.get_json()["message"]
+
+
+def test_an_unknown_path_and_a_wrong_method_answer_in_json(stage: Stage) -> None:
+    assert stage.ask("GET", "/v2/anything").status_code == 404
+    wrong = stage.ask("DELETE", "/v1/process/audio/url")
+    assert wrong.status_code == 405
+    assert wrong.get_json()["message"]
