@@ -1,0 +1,83 @@
+"""Servers that are started once for all tests, and the environment that points the product at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from common import bootstrap
+from deploy.local.datastore import DatastoreServer, load_indexes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from google.cloud import datastore
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = "calltrack-test"
+
+
+@pytest.fixture(scope="session")
+def datastore_server() -> Iterator[DatastoreServer]:
+    """The embedded Datastore, holding queries to deploy/index.yaml as production does."""
+    with DatastoreServer(indexes=load_indexes(ROOT / "deploy" / "index.yaml")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def datastore_address(datastore_server: DatastoreServer) -> str:
+    """Its socket, for what takes DATASTORE_EMULATOR_HOST."""
+    return datastore_server.start()
+
+
+@pytest.fixture
+def empty_datastore(datastore_server: DatastoreServer) -> DatastoreServer:
+    """The embedded Datastore with nothing in it."""
+    datastore_server.reset()
+    return datastore_server
+
+
+@pytest.fixture
+def datastore_client(empty_datastore: DatastoreServer) -> datastore.Client:
+    """Google's own client, past the socket, on an empty Datastore."""
+    return empty_datastore.in_process_client(PROJECT)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Sets every setting (keywords override, None leaves one out) and forgets services built from older ones."""
+
+    def set_all(**settings: str | None) -> None:
+        bootstrap.services.cache_clear()
+        for name, value in {**SETTINGS, **settings}.items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+
+    yield set_all
+    bootstrap.services.cache_clear()
+
+
+#: A whole environment. Ports that nobody listens on: a test names the servers that it has.
+SETTINGS = {
+    "GOOGLE_CLOUD_PROJECT": PROJECT,
+    "RECORDINGS_BUCKET": "recordings",
+    "SYMBL_API_URL": "http://127.0.0.1:9",
+    "SYMBL_APP_ID": "local",
+    "SYMBL_APP_SECRET": "engine-secret",
+    "SYMBL_MAX_ACTIVE_JOBS": "5",
+    "PUBLIC_BASE_URL": "http://127.0.0.1:8080",
+    "WEBHOOK_BASE_URL": "http://127.0.0.1:8080/symbl_webhook",
+    "WEBHOOK_SECRETS": "new-webhook-secret,old-webhook-secret",
+    "TASKS_TARGET_BASE_URL": "http://functions.test",
+    "TASKS_SERVICE_ACCOUNT": "tasks@calltrack-test.iam.gserviceaccount.com",
+    "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:9",
+    "DATASTORE_EMULATOR_HOST": "127.0.0.1:9",
+    "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9",
+    "OIDC_JWKS_URL": "http://127.0.0.1:9/jwks",
+    "AUTH_MODE": "none",
+    "SWEEP_FLOOR_S": "60",
+}

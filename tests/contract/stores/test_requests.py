@@ -1,0 +1,171 @@
+"""Requests: changed one at a time, found in order, read page by page."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from common.errors import NotFound
+from common.model.job import JobStatus, SymblAsyncRequest, Transition
+from tests.factories import NOW, a_conversation, a_pending_job, an_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from common.adapters.datastore.recordings import DatastoreRecordings
+    from common.adapters.datastore.requests import DatastoreRequests
+    from common.adapters.datastore.slots import DatastoreSlots
+    from common.ports import Page
+
+    Added = Callable[..., SymblAsyncRequest]
+
+
+def test_a_change_is_read_back_whole(claimed: Added, requests: DatastoreRequests) -> None:
+    """Attempts, error, sections and timeline survive Datastore."""
+    request = claimed()
+
+    changed = requests.change(
+        request.id,
+        lambda r: (
+            r.marked_sent(now=NOW, next_check_at=NOW)
+            .accepted(conversation_id="c", job_id="j", now=NOW, next_check_at=NOW)
+            .failed(an_error(), now=NOW + timedelta(seconds=1))
+        ),
+    )
+
+    assert requests.get(request.id) == changed
+    assert changed.error == an_error()
+
+
+def test_a_change_that_frees_the_slot_does_so_in_the_same_transaction(
+    claimed: Added, requests: DatastoreRequests, slots: DatastoreSlots
+) -> None:
+    """Whether it completes, fails or is put back: no lease is left behind, and no other one is touched."""
+    endings: list[Callable[[SymblAsyncRequest], SymblAsyncRequest]] = [
+        lambda r: r.failed(an_error(), now=NOW),
+        lambda r: r.put_back(why="429", now=NOW, available_at=NOW),
+        lambda r: r.accepted(conversation_id="c", job_id="j", now=NOW, next_check_at=NOW).reported(
+            JobStatus.COMPLETED, now=NOW, why="said so", next_check_at=NOW
+        ),
+    ]
+    held = [claimed(number, slot=number) for number in range(len(endings) + 1)]
+
+    for request, end in zip(held, endings, strict=False):
+        requests.change(request.id, end)
+
+    assert [lease.number for lease in slots.leases()] == [len(endings)]
+
+
+def test_a_change_never_frees_a_slot_of_another_attempt(
+    claimed: Added, added: Added, requests: DatastoreRequests, slots: DatastoreSlots
+) -> None:
+    """A lease that was freed by hand and claimed by another request stays that one's."""
+    first = claimed(1, slot=3)
+    requests.change(first.id, lambda r: r.put_back(why="429", now=NOW, available_at=NOW))
+    second = slots.claim(3, request_id=added(2).id, attempt_id="attempt-2", now=NOW, next_check_at=NOW)
+    assert second is not None
+
+    requests.change(first.id, lambda r: r.failed(an_error(), now=NOW))
+
+    assert [(lease.number, lease.attempt_id) for lease in slots.leases()] == [(3, "attempt-2")]
+
+
+def test_a_change_that_raises_changes_nothing(claimed: Added, requests: DatastoreRequests) -> None:
+    """The transaction is rolled back."""
+    request = claimed()
+
+    def fail(_: SymblAsyncRequest) -> SymblAsyncRequest:
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        requests.change(request.id, fail)
+
+    assert requests.get(request.id) == request
+
+
+def test_changing_an_unknown_request_says_so(requests: DatastoreRequests) -> None:
+    """There is nothing to change."""
+    with pytest.raises(NotFound):
+        requests.change("unknown-1", lambda r: r)
+    assert requests.get("unknown-1") is None
+
+
+def test_next_in_line_is_the_oldest_that_may_be_claimed(added: Added, requests: DatastoreRequests) -> None:
+    """In the order of `available_at`, without those whose turn has not come, up to the limit."""
+    ids = {number: added(number, now=NOW - timedelta(minutes=number)).id for number in range(1, 6)}
+    requests.change(ids[5], lambda r: dataclasses.replace(r, available_at=NOW + timedelta(seconds=1)))
+    requests.change(ids[4], lambda r: r.failed(an_error(), now=NOW))
+
+    assert requests.next_in_line(limit=10, now=NOW) == [ids[3], ids[2], ids[1]]
+    assert requests.next_in_line(limit=2, now=NOW) == [ids[3], ids[2]]
+    assert requests.count_pending() == 4
+
+
+def test_due_are_those_that_are_owed_a_look(added: Added, requests: DatastoreRequests) -> None:
+    """The longest overdue first; null and the future are not due."""
+    for number, wait in ((1, None), (2, -10), (3, 0), (4, 1), (5, -20)):
+        at = None if wait is None else NOW + timedelta(seconds=wait)
+        requests.change(added(number).id, lambda r, at=at: dataclasses.replace(r, next_check_at=at))  # type: ignore[misc]  # bound now
+
+    due = requests.due(now=NOW, limit=10)
+
+    assert [request.next_check_at for request in due] == [
+        NOW - timedelta(seconds=20),
+        NOW - timedelta(seconds=10),
+        NOW,
+    ]
+    assert len(requests.due(now=NOW, limit=1)) == 1
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("company", [None, "Acme", "Globex"])
+@pytest.mark.parametrize("status", [None, JobStatus.PENDING, JobStatus.FAILED])
+def test_pages_follow_one_another_to_the_end(
+    added: Added,
+    requests: DatastoreRequests,
+    newest_first: bool,  # noqa: FBT001  # a parameter of the test
+    company: str | None,
+    status: JobStatus | None,
+) -> None:
+    """Every filter and order is served by index.yaml; each recording comes once, and the last page says so."""
+    expected = []
+    for number in range(12):
+        of = "Globex" if number % 3 == 0 else "Acme"
+        request = added(number, company=of, now=NOW + timedelta(seconds=number))
+        if number % 2:
+            requests.change(request.id, lambda r: r.failed(an_error(), now=NOW))
+        state = JobStatus.FAILED if number % 2 else JobStatus.PENDING
+        if company in {None, of} and status in {None, state}:
+            expected.append(request.id)
+
+    found, cursor, pages = [], None, 0
+    while True:
+        page: Page[SymblAsyncRequest] = requests.page(
+            size=2, cursor=cursor, newest_first=newest_first, company=company, status=status
+        )
+        found += [request.id for request in page.items]
+        pages += 1
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    assert found == (expected[::-1] if newest_first else expected)
+    assert pages == max(1, -(-len(expected) // 2))
+
+
+def test_a_page_is_whole_even_where_datastore_answers_in_batches(
+    recordings: DatastoreRecordings, requests: DatastoreRequests
+) -> None:
+    """Datastore ends an answer early when it grows large; the page goes on with the next one."""
+    long = Transition(at=NOW, before=None, after=JobStatus.PENDING, why="w" * 400_000)
+    for number in range(8):
+        request = dataclasses.replace(a_pending_job(number, now=NOW + timedelta(seconds=number)), timeline=(long,))
+        recordings.add(a_conversation(number), request, allow_duplicate=False)
+
+    page = requests.page(size=7, cursor=None, newest_first=False, company=None, status=None)
+    rest = requests.page(size=7, cursor=page.next_cursor, newest_first=False, company=None, status=None)
+
+    assert (len(page.items), len(rest.items), rest.next_cursor) == (7, 1, None)

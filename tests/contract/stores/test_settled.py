@@ -1,0 +1,90 @@
+"""What companies settled, what did not become a recording, and the state of the engine's account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from common.adapters.datastore.account import DatastoreAccount
+from common.adapters.datastore.companies import DatastoreCompanies
+from common.adapters.datastore.intake import DatastoreIntakeLog
+from common.errors import Problem
+from common.model.business_ux import BusinessUX
+from common.model.company import CompanyDefaults, Tracker
+from common.model.intake import RejectedObject
+from common.model.recording import Role
+from tests.factories import NOW
+
+if TYPE_CHECKING:
+    from google.cloud import datastore
+
+
+def test_defaults_are_a_companys_own_or_the_general_ones(datastore_client: datastore.Client) -> None:
+    """They survive Datastore, trackers and roles included."""
+    companies = DatastoreCompanies(datastore_client)
+    acme = CompanyDefaults(
+        company="Acme",
+        timezone_offset=-300,
+        trackers=(Tracker(name="Pricing", vocabulary=("price", "cost")),),
+        channel_roles=(Role.CUSTOMER, Role.AGENT),
+        prefix="acme/",
+    )
+    companies.put_defaults(acme)
+    companies.put_defaults(CompanyDefaults.of("Globex"))
+
+    assert companies.defaults("Acme") == acme
+    assert companies.defaults("Nobody") == CompanyDefaults.of("Nobody")
+    assert companies.prefixes() == {"acme/": "Acme"}
+
+
+def test_the_look_of_pages_is_a_companys_own(datastore_client: datastore.Client) -> None:
+    """A link that never expires stays one."""
+    companies = DatastoreCompanies(datastore_client)
+    look = BusinessUX(company="Acme", logo="https://acme.example/l.png", summary_url_expires_in=None)
+    timed = BusinessUX(company="Globex", allowed_origins=("https://globex.example",))
+    companies.put_business_ux(look)
+    companies.put_business_ux(timed)
+
+    assert (companies.business_ux("Acme"), companies.business_ux("Globex")) == (look, timed)
+    assert companies.business_ux("Nobody") is None
+
+
+def test_rejections_are_listed_the_latest_first(datastore_client: datastore.Client) -> None:
+    """The same object again replaces what was said of it."""
+    log = DatastoreIntakeLog(datastore_client)
+    rejected = [
+        RejectedObject(
+            id=f"r{number}",
+            recording_url=f"gs://recordings/{number}.wav",
+            generation=number,
+            rejected_at=NOW + timedelta(seconds=number),
+            reason="company: is missing",
+            problems=(Problem("company", "is missing"),),
+        )
+        for number in (1, 2, 3)
+    ]
+    for one in [*rejected, rejected[0]]:
+        log.reject(one)
+
+    assert log.rejections(limit=2) == [rejected[2], rejected[1]]
+
+
+def test_details_beside_an_object_are_kept_and_forgotten(datastore_client: datastore.Client) -> None:
+    """However long they are."""
+    log = DatastoreIntakeLog(datastore_client)
+    log.put_details("uploads/a.wav", "{}" + " " * 200_000, now=NOW)
+
+    assert log.details("uploads/a.wav") == "{}" + " " * 200_000
+    log.forget_details("uploads/a.wav")
+    assert log.details("uploads/a.wav") is None
+
+
+def test_a_stopped_account_starts_again_by_itself(datastore_client: datastore.Client) -> None:
+    """It is stopped up to its time, and no longer."""
+    account, until = DatastoreAccount(datastore_client), NOW + timedelta(minutes=5)
+    assert account.stopped_until(NOW) is None
+
+    account.stop(reason="401", now=NOW, until=until)
+
+    assert account.stopped_until(until - timedelta(seconds=1)) == until
+    assert account.stopped_until(until) is None
