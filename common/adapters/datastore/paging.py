@@ -17,10 +17,9 @@ T = TypeVar("T")
 def run_page(
     query: datastore.Query, row_of: Callable[[datastore.Entity], T], *, size: int, cursor: str | None
 ) -> Page[T]:
-    """One page. It asks for one row more than it returns, so that the last page says that it is the last."""
+    """One page, however many batches Datastore answers in; a look beyond it lets the last page say that it is."""
     fetched = query.fetch(limit=size, start_cursor=cursor.encode() if cursor else None)
-    page = next(fetched.pages, ())
-    rows = [row_of(entity) for entity in page]
+    rows = [row_of(entity) for entity in fetched]
     token = fetched.next_page_token
     more = len(rows) == size and token is not None and _has_next(query, token)
     return Page(items=rows, next_cursor=token.decode() if more and token else None)
