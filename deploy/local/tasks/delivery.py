@@ -12,7 +12,7 @@ from google.cloud import tasks_v2
 from google.rpc import code_pb2, status_pb2
 
 from deploy.local.outbound import Answer, Connect, call
-from deploy.local.tasks.messages import short
+from deploy.local.tasks.messages import queue_of, short
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,7 +60,7 @@ def _headers(task: StoredTask, *, identity: Identity, now: datetime) -> dict[str
     }
     headers |= {
         "User-Agent": "Google-Cloud-Tasks",
-        "X-CloudTasks-QueueName": short(message.name.rpartition("/tasks/")[0]),
+        "X-CloudTasks-QueueName": short(queue_of(message.name)),
         "X-CloudTasks-TaskName": short(message.name),
         "X-CloudTasks-TaskRetryCount": str(message.dispatch_count - 1),
         "X-CloudTasks-TaskExecutionCount": str(task.executions),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from google.cloud import tasks_v2
 
 from deploy.local.tasks import delivery
-from deploy.local.tasks.messages import check_queue_name, retry_policy, short
+from deploy.local.tasks.messages import queue_of, retry_policy, short
 from deploy.local.tasks.schedule import Pace
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Dispatcher:
 
     def _loop(self) -> None:
         while not self._stopping:
-            while (task := self.claim(self._clock())) is not None:
+            while not self._stopping and (task := self.claim(self._clock())) is not None:
                 threading.Thread(target=self._run, args=(task,), name=f"deliver {task.id}", daemon=True).start()
             self._sleep()
 
@@ -160,7 +160,7 @@ class Dispatcher:
         """The next task that may be dispatched at *now*, marked as being delivered; of all queues, the longest due."""
         with self._store.transaction():
             task = self._store.next_forced()
-            if task is None or (queue_id is not None and _queue_of(task) != queue_id):
+            if task is None or (queue_id is not None and short(queue_of(task.message.name)) != queue_id):
                 task = self._longest_due(now, queue_id)
             if task is None:
                 return None
@@ -202,32 +202,27 @@ class Dispatcher:
     def _settle(self, task: StoredTask, answer: Answer, now: datetime) -> Delivery:
         """Delete the task or schedule its next attempt, as *answer* demands."""
         with self._store.transaction():
-            queue = self._store.queue(task.message.name.rpartition("/tasks/")[0])
-            outcome, next_at = Outcome.DONE, None
-            if queue is not None:
+            next_at = None
+            queue = self._store.queue(queue_of(task.message.name))
+            if queue is not None:  # it may have been deleted meanwhile, and the task with it
                 self._paces[queue.name] = self._pace(queue, now).answered(answer.status, now)
-                if not answer.accepted:
-                    next_at = _next_attempt(task, queue, answer, now)
-                    outcome = Outcome.GIVEN_UP if next_at is None else Outcome.RETRIED
+                next_at = None if answer.accepted else _next_attempt(task, queue, answer, now)
             if next_at is None:
                 self._store.delete_task(task, name_free_at=now + self._tombstone)
             else:
                 self._store.rescheduled(_answered(task, answer, now, next_at))
+        failed = Outcome.GIVEN_UP if next_at is None else Outcome.RETRIED
         return Delivery(
             task=task.message.name,
-            queue=_queue_of(task),
+            queue=short(queue_of(task.message.name)),
             url=task.message.http_request.url,
             attempt=task.message.dispatch_count,
             at=task.message.last_attempt.dispatch_time,
             status=answer.status,
             error=answer.error,
-            outcome=outcome,
+            outcome=Outcome.DONE if answer.accepted else failed,
             next_attempt_at=next_at,
         )
-
-
-def _queue_of(task: StoredTask) -> str:
-    return short(check_queue_name(task.message.name.rpartition("/tasks/")[0]))
 
 
 def _dispatched(task: StoredTask, now: datetime) -> StoredTask:

@@ -63,6 +63,11 @@ def short(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+def queue_of(task_name: str) -> str:
+    """The full name of the queue in a task's full name."""
+    return task_name.rpartition("/tasks/")[0]
+
+
 def check_location(name: str) -> str:
     """*name*, if it is `projects/P/locations/L`."""
     if not _LOCATION_NAME.fullmatch(name):

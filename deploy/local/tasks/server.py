@@ -21,7 +21,7 @@ from google.protobuf import json_format
 
 from deploy.local.outbound import direct
 from deploy.local.tasks.dispatcher import Delivery, Dispatcher
-from deploy.local.tasks.messages import MAX_TASK_BYTES, RpcError, short
+from deploy.local.tasks.messages import MAX_TASK_BYTES, RpcError, queue_of, short
 from deploy.local.tasks.service import CloudTasks
 from deploy.local.tasks.store import TaskStore
 
@@ -165,7 +165,7 @@ class TasksServer:
         pending = [
             PendingTask(
                 name=task.message.name,
-                queue=short(task.message.name.rpartition("/tasks/")[0]),
+                queue=short(queue_of(task.message.name)),
                 method=tasks_v2.HttpMethod(task.message.http_request.http_method).name,
                 url=task.message.http_request.url,
                 headers=dict(task.message.http_request.headers),

@@ -23,6 +23,7 @@ from deploy.local.tasks.messages import (
     invalid,
     merged_queue,
     new_task,
+    queue_of,
     viewed,
 )
 
@@ -237,7 +238,7 @@ class CloudTasks:
         task = self._store.task(check_task_name(name))
         if task is not None:
             return task
-        self._queue(name.rpartition("/tasks/")[0])
+        self._queue(queue_of(name))
         if self._store.buried(name, self._clock()):
             raise RpcError(
                 grpc.StatusCode.NOT_FOUND,

@@ -93,4 +93,4 @@ class History(RuleBasedStateMachine):
 
 
 TestAnyHistory = History.TestCase
-TestAnyHistory.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestAnyHistory.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
