@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     View = Callable[[flask.Request], ResponseReturnValue]
-    ProblemPage = Callable[[Mapping[str, Any]], str]
+    ProblemPage = Callable[[Mapping[str, Any]], flask.Response]
 
 RETRY_AFTER_S = "5"
 _PROBLEM_TYPE = "application/problem+json"
@@ -208,8 +208,9 @@ def _showing_problems(view: View, problem_page: ProblemPage) -> View:
         if response.mimetype == _PROBLEM_TYPE:
             response.vary.add("Accept")
             if request.accept_mimetypes.best_match([_PROBLEM_TYPE, "application/json", "text/html"]) == "text/html":
-                response.set_data(problem_page(json.loads(response.get_data())))
-                response.content_type = "text/html; charset=utf-8"
+                page = problem_page(json.loads(response.get_data()))
+                response.set_data(page.get_data())
+                response.headers.update(page.headers)
         return response
 
     return shown

@@ -1,0 +1,303 @@
+"""The last stage: pages for people, probes for machines, and the rest of the API.
+
+Pages are finished HTML that is read with JavaScript off; a small script adds the player's conveniences. What a page
+shows is prepared in `functions.pages`; here is what is read for it, and where it is served.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import flask
+import werkzeug.exceptions
+from werkzeug.routing import Map, Rule
+
+from common import log
+from common.bootstrap import services
+from common.errors import NotFound, Problem, Rejected
+from common.model.answers import instant, recording_answer
+from common.model.intelligence import SECTIONS
+from common.model.listing import list_query, page_token
+from common.model.transcript import as_srt, as_text, as_vtt, turns_of
+from functions import _edge
+from functions.pages.call import call_view, position_of
+from functions.pages.calls import Paging, call_rows
+from functions.pages.company_settings import (
+    business_ux_answer,
+    business_ux_from,
+    defaults_answer,
+    defaults_from,
+    expect_own_prefix,
+)
+from functions.pages.readiness import Readiness
+from functions.pages.site import Site, origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flask.typing import ResponseReturnValue
+
+    from common.model.conversation import ConversationMetadata
+    from common.model.intake import RejectedObject
+    from common.model.intelligence import Message, Rows
+    from common.model.job import SymblAsyncRequest
+    from common.model.listing import ListQuery
+    from common.model.recording import RecordingId
+    from common.model.transcript import Turn
+
+#: How long the audio of an open page can be played.
+AUDIO_LIFETIME = timedelta(hours=1)
+REJECTIONS = 100
+_MESSAGES = tuple(section for section in SECTIONS if section.name == "messages")
+_TRANSCRIPTS: Mapping[str, tuple[str, Callable[[Sequence[Turn]], str]]] = {
+    "vtt": ("text/vtt", as_vtt),
+    "srt": ("application/x-subrip", as_srt),
+    "txt": ("text/plain", as_text),
+}
+_ROUTES = Map(
+    [
+        Rule("/", endpoint="home", methods=["GET"]),
+        Rule("/calls", endpoint="calls", methods=["GET"]),
+        Rule("/calls/<recording_id>", endpoint="call", methods=["GET"]),
+        Rule("/calls/<recording_id>.json", endpoint="call_json", methods=["GET"]),
+        Rule("/calls/<recording_id>.<any(vtt, srt, txt):rendering>", endpoint="transcript", methods=["GET"]),
+        Rule("/assets/<digest>/<name>", endpoint="asset", methods=["GET"]),
+        Rule("/health", endpoint="health", methods=["GET"]),
+        Rule("/ready", endpoint="ready", methods=["GET"]),
+        Rule("/api/v1/companies/<company>/defaults", endpoint="defaults", methods=["GET"]),
+        Rule("/api/v1/companies/<company>/defaults", endpoint="put_defaults", methods=["PUT"]),
+        Rule("/api/v1/companies/<company>/business-ux", endpoint="business_ux", methods=["GET"]),
+        Rule("/api/v1/companies/<company>/business-ux", endpoint="put_business_ux", methods=["PUT"]),
+        Rule("/api/v1/rejections", endpoint="rejections", methods=["GET"]),
+    ],
+    merge_slashes=False,
+)
+#: Probes have no token, and nothing here is anybody's: an error's page has its style without one, too.
+_OPEN_PATHS = frozenset({"/assets", "/health", "/ready"})
+
+
+def _problem_page(problem: Mapping[str, Any]) -> flask.Response:
+    return _site().page("problem.html", problem=problem)
+
+
+@_edge.page_function(problem_page=_problem_page, open_paths=_OPEN_PATHS)
+def dashboard(request: flask.Request) -> ResponseReturnValue:
+    """Entry point of the pages, of /health and /ready, and of all of /api/v1 but the recordings."""
+    path = _site().path_of(request.path)
+    try:
+        endpoint, arguments = _ROUTES.bind("").match(path, method=request.method)
+    except werkzeug.exceptions.NotFound:
+        raise NotFound(f"There is nothing at {path}; {_site().link('/calls')} lists the calls.") from None
+    with log.context(recording=arguments.get("recording_id")):
+        return _VIEWS[endpoint](request, **arguments)
+
+
+# Pages
+
+
+def _home(_: flask.Request) -> ResponseReturnValue:
+    return flask.redirect(_site().link("/calls"))
+
+
+def _calls(request: flask.Request) -> ResponseReturnValue:
+    """The list: one query and one lookup."""
+    query = list_query({name: value for name, value in request.args.items() if name != "trail" and value})
+    s = services()
+    page = s.requests.page(
+        size=query.size,
+        cursor=query.cursor,
+        newest_first=query.newest_first,
+        company=query.company,
+        status=query.status,
+    )
+    rows = call_rows(page.items, s.recordings.get_many([item.recording_id for item in page.items]))
+    return _site().page(
+        "calls.html",
+        rows=rows,
+        filter=query.filter,
+        kept=_kept(request, query),
+        paging=Paging.of(
+            request.args.get("page_token"),
+            request.args.getlist("trail"),
+            page_token(page.next_cursor, query) if page.next_cursor else None,
+        ),
+        public_base_url=s.settings.public_base_url,
+    )
+
+
+def _kept(request: flask.Request, query: ListQuery) -> dict[str, str]:
+    """Parameters that go along from page to page."""
+    return {name: request.args[name] for name in ("order_by", "page_size") if name in request.args} | (
+        {"filter": query.filter} if query.filter else {}
+    )
+
+
+def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    conversation, job, results = _found(recording_id)
+    position = position_of(request.args.get("t"))
+    audio_url = _audio_url(conversation)
+    fragment = f"#t={position:g}" if position is not None else ""
+    return _site().page(
+        "call.html",
+        media_origin=origin_of(audio_url) if audio_url else None,
+        call=call_view(conversation, job, results, position=position),
+        audio_url=f"{audio_url}{fragment}" if audio_url else None,
+        request_id=flask.g.request_id,
+    )
+
+
+def _audio_url(conversation: ConversationMetadata) -> str | None:
+    """Where the browser gets the audio; None where no URL can be signed: the rest of the page is worth showing."""
+    s = services()
+    name = conversation.recording_url.removeprefix(f"gs://{s.audio.bucket}/")
+    try:
+        return s.audio.signed_url(name, conversation.generation, lifetime=AUDIO_LIFETIME)
+    except Exception as error:  # noqa: BLE001  # whatever keeps it from being signed, the page says so
+        log.defect("audio_not_signed", error)
+        return None
+
+
+def _call_json(_: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    conversation, job, results = _found(recording_id)
+    return recording_answer(conversation, job, results=results)
+
+
+def _transcript(_: flask.Request, recording_id: RecordingId, rendering: str) -> ResponseReturnValue:
+    conversation, job, results = _found(recording_id, sections=_MESSAGES)
+    messages = cast("tuple[Message, ...]", results.get("messages", ()))
+    if not messages:
+        raise NotFound(
+            f"There is no transcript: the recording is {job.status if job else 'unknown'}.",
+            reason="TRANSCRIPT_NOT_READY",
+        )
+    content_type, render = _TRANSCRIPTS[rendering]
+    return flask.Response(render(turns_of(messages, conversation)), content_type=f"{content_type}; charset=utf-8")
+
+
+def _found(
+    recording_id: RecordingId, *, sections: tuple[Any, ...] = SECTIONS
+) -> tuple[ConversationMetadata, SymblAsyncRequest | None, Mapping[str, Rows]]:
+    s = services()
+    conversation = s.recordings.get(recording_id)
+    if conversation is None:
+        raise NotFound(f"There is no call {recording_id!r}; {_site().link('/calls')} lists them.")
+    job = s.requests.of_recording(recording_id)
+    results = s.results.get_all(sections, job.conversation_id) if job and job.conversation_id else {}
+    return conversation, job, results
+
+
+def _asset(_: flask.Request, digest: str, name: str) -> ResponseReturnValue:
+    return _site().asset(digest, name)
+
+
+# Probes
+
+
+def _health(_: flask.Request) -> ResponseReturnValue:
+    """The process answers; nothing is asked of anybody."""
+    return {"status": "ok"}
+
+
+def _ready(_: flask.Request) -> ResponseReturnValue:
+    """200 when every part that the functions need answers, 503 naming those that do not."""
+    parts = _readiness().report()
+    missing = [name for name, part in parts.items() if not part.ok]
+    answer = {
+        "status": "not ready" if missing else "ready",
+        "not_ready": missing,
+        "parts": {name: part.as_json() for name, part in parts.items()},
+    }
+    return answer, 503 if missing else 200
+
+
+@functools.cache
+def _readiness() -> Readiness:
+    s = services()
+    return Readiness(
+        {
+            "datastore": lambda: s.account.stopped_until(s.clock()),
+            "storage": lambda: s.audio.expect_bucket(),  # noqa: PLW0108  # making the client is part of the check
+            "engine": lambda: s.engine.prepare(),  # noqa: PLW0108  # likewise
+        },
+        cached=frozenset({"engine"}),
+        clock=s.clock,
+    )
+
+
+# The rest of the API
+
+
+def _defaults(_: flask.Request, company: str) -> ResponseReturnValue:
+    return defaults_answer(services().companies.defaults(company))
+
+
+def _put_defaults(request: flask.Request, company: str) -> ResponseReturnValue:
+    companies = services().companies
+    defaults = defaults_from(company, request.get_data())
+    if defaults.prefix:
+        expect_own_prefix(defaults, companies.prefixes())
+    companies.put_defaults(defaults)
+    log.event("company_defaults_settled", company=company)
+    return defaults_answer(defaults)
+
+
+def _business_ux(request: flask.Request, company: str) -> ResponseReturnValue:
+    row = services().companies.business_ux(company)
+    if row is None:
+        raise NotFound(f"{company!r} has settled nothing of how its pages look; PUT {request.path} does.")
+    return business_ux_answer(row)
+
+
+def _put_business_ux(request: flask.Request, company: str) -> ResponseReturnValue:
+    row = business_ux_from(company, request.get_data())
+    services().companies.put_business_ux(row)
+    log.event("business_ux_settled", company=company)
+    return business_ux_answer(row)
+
+
+def _rejections(request: flask.Request) -> ResponseReturnValue:
+    """Objects of the bucket that did not become recordings, the latest first."""
+    if request.args:
+        raise Rejected([Problem(name, "is not a known parameter; there are none") for name in sorted(request.args)])
+    return {"rejections": [_rejection(row) for row in services().intake.rejections(limit=REJECTIONS)]}
+
+
+def _rejection(row: RejectedObject) -> dict[str, object]:
+    if row.duplicate_of:
+        mend = f"Nothing, if recording {row.duplicate_of} will do; else send it again with allow_duplicate: true."
+    else:
+        mend = "Mend what is named in problems, then store the object again."
+    return {
+        "id": row.id,
+        "recording_url": row.recording_url,
+        "generation": str(row.generation),  # more digits than a JSON number keeps in every language
+        "rejected_at": instant(row.rejected_at),
+        "reason": row.reason,
+        "problems": [dataclasses.asdict(problem) for problem in row.problems],
+        "duplicate_of": row.duplicate_of,
+        "mend": mend,
+    }
+
+
+def _site() -> Site:
+    return Site.at(services().settings.public_base_url)
+
+
+_VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
+    "home": _home,
+    "calls": _calls,
+    "call": _call,
+    "call_json": _call_json,
+    "transcript": _transcript,
+    "asset": _asset,
+    "health": _health,
+    "ready": _ready,
+    "defaults": _defaults,
+    "put_defaults": _put_defaults,
+    "business_ux": _business_ux,
+    "put_business_ux": _put_business_ux,
+    "rejections": _rejections,
+}

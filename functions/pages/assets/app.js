@@ -1,0 +1,129 @@
+// The conveniences of pages that read well without a script: seek, follow, refresh, copy.
+
+const POLL_MS = 5_000;
+const POLL_MAX_MS = 60_000;
+
+const audio = document.querySelector(".player audio");
+if (audio) player(audio);
+for (const table of document.querySelectorAll("[data-poll=rows]")) poll(refreshRows, () => table.querySelector("[data-working]"));
+if (document.querySelector("[data-poll=call]")) poll(refreshCall, () => document.querySelector("[data-poll=call]"));
+for (const button of document.querySelectorAll("[data-copy]")) copying(button);
+
+// The player and the transcript, in step
+
+function player(audio) {
+  const turns = [...document.querySelectorAll(".turn")];
+  const starts = turns.map((turn) => Number(turn.dataset.start));
+  const follow = document.querySelector("#follow");
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let current = document.querySelector(".turn[aria-current]");
+  let sought = current !== null; // the first mark was set by the server: keep it until the audio moves
+
+  const show = (turn) => turn?.scrollIntoView({ block: "center", behavior: calm.matches ? "auto" : "smooth" });
+
+  // The last turn that has begun; null before the first.
+  const turnAt = (seconds) => {
+    let low = 0;
+    let high = starts.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (starts[middle] <= seconds + 0.01) low = middle + 1;
+      else high = middle;
+    }
+    return turns[low - 1] ?? null;
+  };
+
+  const mark = (turn) => {
+    if (turn === current) return false;
+    current?.removeAttribute("aria-current");
+    turn?.setAttribute("aria-current", "true");
+    current = turn;
+    return true;
+  };
+
+  const keepStep = () => {
+    if (sought && audio.currentTime === 0) return;
+    if (mark(turnAt(audio.currentTime)) && !audio.paused && follow?.checked) show(current);
+  };
+
+  for (const event of ["timeupdate", "seeking", "play"]) audio.addEventListener(event, keepStep);
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a.seek");
+    if (!link || audio.error || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const seconds = Number(link.dataset.t);
+    sought = false;
+    audio.currentTime = seconds;
+    audio.play().catch(() => {}); // a browser that does not let it play has still moved
+    history.replaceState(null, "", link.href);
+    const turn = document.getElementById(link.hash.slice(1));
+    mark(turn);
+    if (!link.closest(".turn")) show(turn);
+  });
+
+  const gone = () => {
+    audio.hidden = true;
+    document.querySelector("#audio-gone").hidden = false;
+    follow?.closest("label").setAttribute("hidden", "");
+  };
+  audio.addEventListener("error", gone);
+  if (audio.error) gone();
+  else follow?.closest("label").removeAttribute("hidden");
+  if (current && !location.hash) show(current);
+}
+
+// Refreshing what is unfinished, and nothing else
+
+function poll(refresh, unfinished) {
+  let wait = POLL_MS;
+  const say = (text) => {
+    for (const note of document.querySelectorAll("[data-poll-note]")) note.textContent = text;
+  };
+  const again = () => setTimeout(look, wait);
+  const look = async () => {
+    if (document.hidden) return again();
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      refresh(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      say(unfinished() ? "This page refreshes by itself." : "Everything here is finished.");
+    } catch {
+      say("Cannot refresh right now; it is tried again.");
+    }
+    wait = Math.min(wait * 1.2, POLL_MAX_MS);
+    if (unfinished()) again();
+  };
+  if (!unfinished()) return;
+  say("This page refreshes by itself.");
+  again();
+}
+
+function refreshRows(fresh) {
+  for (const row of document.querySelectorAll("tr[data-working]")) {
+    const now = fresh.getElementById(row.id);
+    if (now && !row.contains(document.activeElement)) row.replaceWith(document.importNode(now, true));
+  }
+}
+
+function refreshCall(fresh) {
+  const finished = !fresh.querySelector("[data-poll=call]");
+  const spoken = fresh.querySelector(".turn") && !document.querySelector(".turn");
+  if ((finished || spoken) && (!audio || audio.paused)) return location.reload();
+  for (const part of [".lead", ".notice", "aside", ".trail"]) {
+    const old = document.querySelector(part);
+    const now = fresh.querySelector(part);
+    if (!old || !now || old.innerHTML === now.innerHTML || old.contains(document.activeElement)) continue;
+    old.replaceChildren(...document.importNode(now, true).childNodes);
+  }
+}
+
+// A command to take along
+
+function copying(button) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+  });
+}

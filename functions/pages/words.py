@@ -1,0 +1,150 @@
+"""Times, lengths, moods and statuses as people say them. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from common.model.answers import instant
+from common.model.intelligence import ResultsState
+from common.model.job import FailureClass, JobStatus
+from common.model.transcript import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from common.model.intelligence import Sentiment
+    from common.model.job import SymblAsyncRequest
+
+MISSING = "—"
+_MINUS = "\N{MINUS SIGN}"
+_CLEAR = 0.3  #: from here on a mood is called positive or negative
+
+
+def length(duration: timedelta) -> str:
+    """m:ss, or h:mm:ss from an hour on."""
+    return clock(round(duration.total_seconds()))
+
+
+def signed(score: float) -> str:
+    """A number from -1 to 1 with its sign, a true minus and two places."""
+    sign = "+" if round(score, 2) > 0 else _MINUS if round(score, 2) < 0 else ""
+    return f"{sign}{abs(score):.2f}"
+
+
+def percent(share: float) -> str:
+    """A share given in percent, without places."""
+    return f"{share:.0f} %"
+
+
+def zone(offset: int) -> str:
+    """An offset in minutes as UTC+5:30."""
+    hours, minutes = divmod(abs(offset), 60)
+    sign = _MINUS if offset < 0 else "+"
+    return f"UTC{sign}{hours}{f':{minutes:02d}' if minutes else ''}" if offset else "UTC"
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """A moment for `<time>`: `machine` in UTC, `day` and `hour` as the clock on the wall showed it."""
+
+    machine: str
+    day: str
+    hour: str
+    zone: str
+
+
+def moment(at: datetime, offset: int) -> Moment:
+    """An instant, on a wall that is `offset` minutes from UTC."""
+    local = at.astimezone(timezone(timedelta(minutes=offset)))
+    return Moment(machine=instant(at) or "", day=f"{local.day} {local:%b %Y}", hour=f"{local:%H:%M}", zone=zone(offset))
+
+
+@dataclasses.dataclass(frozen=True)
+class Mood:
+    """How something was said: a word for its class, a shape, and the signed number."""
+
+    tone: str
+    mark: str
+    score: str
+
+
+def mood(score: float) -> Mood:
+    """Positive and negative from 0.3 on, by shape, sign and place, never by colour alone."""
+    if score >= _CLEAR:
+        return Mood("positive", "▲", signed(score))
+    if score <= -_CLEAR:
+        return Mood("negative", "▼", signed(score))
+    return Mood("neutral", "●", signed(score))
+
+
+def mean_mood(sentiments: Iterable[Sentiment | None]) -> Mood | None:
+    """The mood of several turns together; None where none has one."""
+    scores = [sentiment.score for sentiment in sentiments if sentiment]
+    return mood(sum(scores) / len(scores)) if scores else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """Where a call stands: `tone` is ready, working or failed."""
+
+    tone: str
+    text: str
+    next: str = ""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a later look may show more."""
+        return self.tone == "working"
+
+
+_BEFORE_COMPLETION: Mapping[JobStatus, Status] = {
+    JobStatus.PENDING: Status("working", "Waiting its turn", "It is sent to be analysed as soon as a place is free."),
+    JobStatus.SUBMITTING: Status("working", "Being sent", "It is on its way to be analysed."),
+    JobStatus.SCHEDULED: Status("working", "Queued for analysis", "The engine has it and starts when it can."),
+    JobStatus.IN_PROGRESS: Status("working", "Being analysed", "The engine is listening to it now."),
+}
+_AFTER_COMPLETION: Mapping[ResultsState, Status] = {
+    ResultsState.WAITING: Status("working", "Fetching results", "The analysis is done; its results are being fetched."),
+    ResultsState.PARTIAL: Status(
+        "working", "Ready in part", "What is still missing is fetched as soon as it is there."
+    ),
+    ResultsState.COMPLETE: Status("ready", "Ready"),
+    ResultsState.FAILED: Status(
+        "failed", "Results missing", "The analysis is done, but its results cannot be fetched."
+    ),
+}
+_UNKNOWN = Status("working", "Being added", "Its request is not there yet.")
+FAILURES: Mapping[FailureClass, str] = {
+    FailureClass.RECORDING: "This recording cannot be analysed as it is.",
+    FailureClass.EXHAUSTED: "It was tried as often as is allowed, and each try met a passing fault.",
+    FailureClass.DEFECT: "Something answered in a way that is not understood.",
+}
+
+
+def status_of(request: SymblAsyncRequest | None) -> Status:
+    """A request's status and the state of its results, as one."""
+    if request is None:
+        return _UNKNOWN
+    if request.status is JobStatus.FAILED:
+        return Status("failed", "Failed", request.error.reason if request.error else "")
+    if request.status is JobStatus.COMPLETED:
+        return _AFTER_COMPLETION[request.results]
+    return _BEFORE_COMPLETION[request.status]
+
+
+def step_of(status: JobStatus) -> str:
+    """A line of a request's history."""
+    words = {JobStatus.COMPLETED: "Analysed", JobStatus.FAILED: "Failed"}
+    return words.get(status) or _BEFORE_COMPLETION[status].text
+
+
+def plural(count: int, thing: str) -> str:
+    """1 turn, 2 turns, no turns."""
+    return f"{count or 'no'} {thing}{'' if count == 1 else 's'}"
+
+
+def label(name: str) -> str:
+    """A machine's name as a heading: PERSON_NAME and person_name become Person name."""
+    return name.replace("_", " ").strip().capitalize()
