@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -25,31 +26,21 @@ OPEN_PATHS = ("/oauth2/token:generate", "/health", "/ready")
 _CONVERSATION = "/v1/conversations/<conversation_id>"
 #: Fields of a message that are left out unless the query asks for them.
 _ON_REQUEST = {"words": "verbose", "sentiment": "sentiment"}
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_NO_UPLOADS = "Uploading the audio itself is not served: give its URL to /v1/process/audio/url."
-#: What Symbl served and the engine does not; a path is answered with 501 and the sentence.
-NOT_SERVED = {
-    "/v1/process/audio": _NO_UPLOADS,
-    "/v1/process/audio/<int:conversation_id>": _NO_UPLOADS,
-    "/v1/process/video": "Video is not served.",
-    "/v1/process/video/<path:rest>": "Video is not served.",
-    "/v1/process/text": "Text conversations are not served.",
-    "/v1/process/text/<path:rest>": "Text conversations are not served.",
-    "/v1/manage/<path:rest>": "The Management API is not served: send trackers with the recording.",
-    f"{_CONVERSATION}/experiences": "Pre-built pages are not served.",
-    f"{_CONVERSATION}/experiences/<path:rest>": "Pre-built pages are not served.",
-    "/v1/conversations/experiences/<path:rest>": "Pre-built pages are not served.",
-    f"{_CONVERSATION}/callscore": "Call scores are not served.",
-    f"{_CONVERSATION}/callscore/status": "Call scores are not served.",
-    f"{_CONVERSATION}/lm-insights": "Insights by a language model are not served.",
-    f"{_CONVERSATION}/lm-insights/status": "Insights by a language model are not served.",
-    f"{_CONVERSATION}/insights": "The combined insights are not served: ask for each kind.",
-    f"{_CONVERSATION}/intents": "Intents are not served.",
-    f"{_CONVERSATION}/speakers": "Speaker events are not served.",
-    f"{_CONVERSATION}/bookmarks": "Bookmarks are not served.",
-    f"{_CONVERSATION}/bookmarks/<path:rest>": "Bookmarks are not served.",
-    f"{_CONVERSATION}/bookmarks-summary": "Bookmarks are not served.",
-}
+#: What Symbl served and the engine does not: a path that matches is answered with 501 and the sentence.
+NOT_SERVED = [
+    (r"process/audio(/\d+)?", "Uploading the audio itself is not served: give its URL to /v1/process/audio/url."),
+    (r"process/video(/.*)?", "Video is not served."),
+    (r"process/text(/.*)?", "Text conversations are not served."),
+    (r"manage/.*", "The Management API is not served: send trackers with the recording."),
+    (r"conversations/(\d+/)?experiences(/.*)?", "Pre-built pages are not served."),
+    (r"conversations/\d+/callscore(/status)?", "Call scores are not served."),
+    (r"conversations/\d+/lm-insights(/status)?", "Insights by a language model are not served."),
+    (r"insights/.*", "Insights by a language model are not served."),
+    (r"conversations/\d+/insights", "The combined insights are not served: ask for each kind."),
+    (r"conversations/\d+/intents", "Intents are not served."),
+    (r"conversations/\d+/speakers", "Speaker events are not served."),
+    (r"conversations/\d+/bookmarks(-summary|/.*)?", "Bookmarks are not served."),
+]
 
 
 def build_app(engine: "Engine") -> Flask:
@@ -65,8 +56,6 @@ def build_app(engine: "Engine") -> Flask:
     _add_conversations(app, engine)
     _add_messages(app, engine)
     _add_insights(app, engine)
-    for path, sentence in NOT_SERVED.items():
-        app.add_url_rule(path, endpoint=f"not served: {path}", view_func=_not_served(sentence), methods=_METHODS)
     return app
 
 
@@ -86,6 +75,9 @@ def _refusal(error: Refused) -> ResponseReturnValue:
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
+    for path, sentence in NOT_SERVED if error.code == 404 else ():  # noqa: PLR2004
+        if re.fullmatch(f"/v1/{path}", request.path):
+            return _refusal(NotServed(f"{sentence} docs/engine.md lists what is."))
     return jsonify({"message": error.description or error.name}), error.code or 500
 
 
@@ -110,13 +102,6 @@ def _wanted(name: str) -> bool:
     if value not in {"true", "false"}:
         raise BadRequest(f'"{name}" must be a boolean')
     return value == "true"
-
-
-def _not_served(sentence: str) -> Any:  # noqa: ANN401 - a view of whatever path variables
-    def view(**_: object) -> ResponseReturnValue:
-        raise NotServed(f"{sentence} This engine speaks the part of Symbl's contract that docs/engine.md lists.")
-
-    return view
 
 
 # Service

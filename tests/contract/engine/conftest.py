@@ -27,6 +27,16 @@ def make_stage(tmp_path: Path, outside: Outside) -> Iterator[StageFactory]:
         stage.engine.stop()
 
 
+@pytest.fixture(scope="module")
+def idle_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One engine for all tests of a module that only ask and change nothing."""
+    server = Outside()
+    stage = Stage(tmp_path_factory.mktemp("idle"), server)
+    yield stage
+    stage.engine.stop()
+    server.close()
+
+
 @pytest.fixture
 def stage(make_stage: StageFactory) -> Stage:
     return make_stage()

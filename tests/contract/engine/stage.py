@@ -18,12 +18,15 @@ AGENT = {"name": "Ann Agent", "email": "ann@shop.example"}
 CALLER = {"name": "Carl Caller", "email": "carl@mail.example"}
 CALL_START = "2026-11-20T10:00:00+01:00"
 TURNS = [
-    {"channel": "left", "start": 0.5, "end": 4.0, "text": "Thank you for calling the shop, this call is recorded. How can I help you?"},
-    {"channel": "right", "start": 4.5, "end": 8.5, "text": "My coffee machine is broken. I want a refund, this is terrible."},
-    {"channel": "left", "start": 8.0, "end": 12.0, "text": "I will send you a new coffee machine tomorrow."},
-    {"channel": "right", "start": 12.5, "end": 14.5, "text": "What does the coffee machine cost?"},
-    {"channel": "left", "start": 15.0, "end": 18.0, "text": "It is eighty dollars. I will call you on Monday."},
-]  # fmt: skip
+    {"channel": channel, "start": start, "end": end, "text": text}
+    for channel, start, end, text in [
+        ("left", 0.5, 4.0, "Thank you for calling the shop, this call is recorded. How can I help you?"),
+        ("right", 4.5, 8.5, "My coffee machine is broken. I want a refund, this is terrible."),
+        ("left", 8.0, 12.0, "I will send you a new coffee machine tomorrow."),
+        ("right", 12.5, 14.5, "What does the coffee machine cost?"),
+        ("left", 15.0, 18.0, "It is eighty dollars. I will call you on Monday."),
+    ]
+]
 TRACKER = {"name": "Refund", "vocabulary": ["refund", "money back"]}
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deploy.engine.errors import SettingsError
 from deploy.engine.engine import create_engine
+from deploy.engine.errors import SettingsError
 from deploy.engine.settings import EngineSettings
 from tests.contract.engine.stage import Stage, StageFactory
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.contract.engine.stage import Stage, StageFactory
 
+BAD_URL = "must be a valid uri with a scheme matching the http|https pattern"
 URL = "http://media.example/call.wav"
 
 
@@ -34,9 +35,9 @@ def test_a_recording_is_accepted_with_both_ids(stage: Stage) -> None:
         ({"url": None}, '"url" must not be null'),
         ({"url": ""}, '"url" is not allowed to be empty'),
         ({"url": 5}, '"url" must be a string'),
-        ({"url": "ftp://media.example/call.wav"}, '"url" must be a valid uri with a scheme matching the http|https pattern'),
+        ({"url": "ftp://media.example/call.wav"}, f'"url" {BAD_URL}'),
         ({"name": None}, '"name" must not be null'),
-        ({"webhookUrl": "nowhere"}, '"webhookUrl" must be a valid uri with a scheme matching the http|https pattern'),
+        ({"webhookUrl": "nowhere"}, f'"webhookUrl" {BAD_URL}'),
         ({"customVocabulary": "a word"}, '"customVocabulary" must be an array'),
         ({"confidenceThreshold": 0.4}, '"confidenceThreshold" must be greater than or equal to 0.5'),
         ({"confidenceThreshold": 1.1}, '"confidenceThreshold" must be less than or equal to 1.0'),
@@ -44,7 +45,7 @@ def test_a_recording_is_accepted_with_both_ids(stage: Stage) -> None:
         ({"mode": "studio"}, '"mode" must be one of [default, phone]'),
         ({"channelMetadata": [{"speaker": {}}]}, '"channelMetadata[0].channel" is required'),
         ({"channelMetadata": [{"channel": 0}]}, '"channelMetadata[0].channel" must be greater than or equal to 1'),
-        ({"channelMetadata": [{"channel": 1, "speaker": {"name": None}}]}, '"channelMetadata[0].speaker.name" must not be null'),
+        ({"channelMetadata": [{"speaker": {"name": None}}]}, '"channelMetadata[0].speaker.name" must not be null'),
         ({"trackers": [{"name": "Price"}]}, '"trackers[0].vocabulary" is required'),
         ({"diarizationSpeakerCount": 1.5}, '"diarizationSpeakerCount" must be an integer'),
         ({"metadata": {"key": 5}}, '"metadata.key" must be a string'),
@@ -53,20 +54,20 @@ def test_a_recording_is_accepted_with_both_ids(stage: Stage) -> None:
         ({"features": []}, '"features" must be of type object'),
     ],
 )  # fmt: skip
-def test_a_wrong_field_is_named_in_joi_words(stage: Stage, fields: dict[str, Any], message: str) -> None:
-    assert refusal(stage, {"url": URL, **fields}) == message
+def test_a_wrong_field_is_named_in_joi_words(idle_stage: Stage, fields: dict[str, Any], message: str) -> None:
+    assert refusal(idle_stage, {"url": URL, **fields}) == message
 
 
-def test_a_missing_url_is_named(stage: Stage) -> None:
-    assert refusal(stage, {"name": "call"}) == '"url" is required'
+def test_a_missing_url_is_named(idle_stage: Stage) -> None:
+    assert refusal(idle_stage, {"name": "call"}) == '"url" is required'
 
 
-def test_all_that_is_wrong_is_told_at_once(stage: Stage) -> None:
-    assert refusal(stage, {"mode": "x"}) == '"url" is required. "mode" must be one of [default, phone]'
+def test_all_that_is_wrong_is_told_at_once(idle_stage: Stage) -> None:
+    assert refusal(idle_stage, {"mode": "x"}) == '"url" is required. "mode" must be one of [default, phone]'
 
 
-def test_a_body_that_is_no_object_is_refused(stage: Stage) -> None:
-    assert refusal(stage, [URL]) == '"value" must be of type object'
+def test_a_body_that_is_no_object_is_refused(idle_stage: Stage) -> None:
+    assert refusal(idle_stage, [URL]) == '"value" must be of type object'
 
 
 def test_numbers_and_booleans_may_come_as_text(stage: Stage) -> None:
@@ -84,9 +85,9 @@ def test_diarization_and_webhook_may_stand_in_the_query(stage: Stage) -> None:
     assert "must be a boolean" in refusal(stage, {"url": URL}, query_string={"enableSpeakerDiarization": "often"})
 
 
-def test_a_language_that_the_model_does_not_know_is_refused_by_name(stage: Stage) -> None:
-    assert "fr-FR" in refusal(stage, {"url": URL, "languageCode": "fr-FR"})
-    assert "must be one of" in refusal(stage, {"url": URL, "languageCode": "xx-XX"})
+def test_a_language_that_the_model_does_not_know_is_refused_by_name(idle_stage: Stage) -> None:
+    assert "fr-FR" in refusal(idle_stage, {"url": URL, "languageCode": "fr-FR"})
+    assert "must be one of" in refusal(idle_stage, {"url": URL, "languageCode": "xx-XX"})
 
 
 def test_appending_keeps_the_conversation_and_makes_a_new_job(stage: Stage) -> None:
@@ -96,8 +97,8 @@ def test_appending_keeps_the_conversation_and_makes_a_new_job(stage: Stage) -> N
     assert next_job != job_id
 
 
-def test_appending_to_an_unknown_conversation_gets_404(stage: Stage) -> None:
-    answer = stage.ask("PUT", "/v1/process/audio/url/1234567890123456", {"url": URL})
+def test_appending_to_an_unknown_conversation_gets_404(idle_stage: Stage) -> None:
+    answer = idle_stage.ask("PUT", "/v1/process/audio/url/1234567890123456", {"url": URL})
     assert answer.status_code == 404
     assert answer.get_json() == {"message": "The conversationId is either invalid or does not exist."}
 
@@ -126,14 +127,14 @@ def test_the_same_recording_twice_makes_two_conversations(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "path", ["/v1/process/audio", "/v1/process/text", "/v1/manage/trackers", "/v1/process/video/url"]
 )
-def test_what_is_not_served_says_so(stage: Stage, path: str) -> None:
-    answer = stage.ask("POST", path, {})
+def test_what_is_not_served_says_so(idle_stage: Stage, path: str) -> None:
+    answer = idle_stage.ask("POST", path, {})
     assert answer.status_code == 501
     assert "not served" in answer.get_json()["message"]
 
 
-def test_an_unknown_path_and_a_wrong_method_answer_in_json(stage: Stage) -> None:
-    assert stage.ask("GET", "/v2/anything").status_code == 404
-    wrong = stage.ask("DELETE", "/v1/process/audio/url")
+def test_an_unknown_path_and_a_wrong_method_answer_in_json(idle_stage: Stage) -> None:
+    assert idle_stage.ask("GET", "/v2/anything").status_code == 404
+    wrong = idle_stage.ask("DELETE", "/v1/process/audio/url")
     assert wrong.status_code == 405
     assert wrong.get_json()["message"]

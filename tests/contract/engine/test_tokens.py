@@ -40,22 +40,22 @@ def test_a_token_outlives_a_restart(stage: Stage) -> None:
     assert stage.get("/v1/conversations") == {"conversations": []}
 
 
-def test_a_wrong_pair_gets_401(stage: Stage) -> None:
-    assert stage.log_in(appSecret="guess").status_code == 401
-    assert stage.log_in(appId="other").status_code == 401
+def test_a_wrong_pair_gets_401(idle_stage: Stage) -> None:
+    assert idle_stage.log_in(appSecret="guess").status_code == 401
+    assert idle_stage.log_in(appId="other").status_code == 401
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [({"type": "user"}, '"type" must be one of [application]'), ({"appId": ""}, '"appId" is not allowed to be empty')],
 )
-def test_a_malformed_request_gets_400(stage: Stage, changes: dict[str, str], message: str) -> None:
-    answer = stage.log_in(**changes)
+def test_a_malformed_request_gets_400(idle_stage: Stage, changes: dict[str, str], message: str) -> None:
+    answer = idle_stage.log_in(**changes)
     assert (answer.status_code, answer.get_json()) == (400, {"message": message})
 
 
-def test_a_body_that_is_no_json_gets_400(stage: Stage) -> None:
-    answer = stage.engine.app.test_client().post("/oauth2/token:generate", data="appId=local")
+def test_a_body_that_is_no_json_gets_400(idle_stage: Stage) -> None:
+    answer = idle_stage.engine.app.test_client().post("/oauth2/token:generate", data="appId=local")
     assert answer.status_code == 400
     assert "not JSON" in answer.get_json()["message"]
 
@@ -63,19 +63,19 @@ def test_a_body_that_is_no_json_gets_400(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Bearer wrong"}, {"x-api-key": "wrong"}, {"Authorization": "Basic x"}]
 )
-def test_without_a_good_token_every_call_gets_the_documented_401(stage: Stage, headers: dict[str, str]) -> None:
-    answer = stage.engine.app.test_client().get("/v1/conversations", headers=headers)
+def test_without_a_good_token_every_call_gets_the_documented_401(idle_stage: Stage, headers: dict[str, str]) -> None:
+    answer = idle_stage.engine.app.test_client().get("/v1/conversations", headers=headers)
     assert (answer.status_code, answer.get_json()) == (401, BAD_TOKEN)
 
 
-def test_the_older_header_carries_the_same_token(stage: Stage) -> None:
-    token = stage.log_in().get_json()["accessToken"]
-    answer = stage.engine.app.test_client().get("/v1/conversations", headers={"x-api-key": token})
+def test_the_older_header_carries_the_same_token(idle_stage: Stage) -> None:
+    token = idle_stage.log_in().get_json()["accessToken"]
+    answer = idle_stage.engine.app.test_client().get("/v1/conversations", headers={"x-api-key": token})
     assert answer.status_code == 200
 
 
-def test_health_and_readiness_need_no_token(stage: Stage) -> None:
-    client = stage.engine.app.test_client()
+def test_health_and_readiness_need_no_token(idle_stage: Stage) -> None:
+    client = idle_stage.engine.app.test_client()
     assert client.get("/health").get_json() == {"status": "ok"}
     ready = client.get("/ready")
     assert ready.status_code == 200
