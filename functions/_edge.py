@@ -133,6 +133,11 @@ def task_body(request: flask.Request, *required: str) -> dict[str, str]:
     return {name: value for name, value in body.items() if isinstance(value, str)}
 
 
+def json_answer(body: Mapping[str, object], status: int = 200) -> flask.Response:
+    """An answer with its members in the order in which they were written."""
+    return flask.Response(json.dumps(body, ensure_ascii=False) + "\n", status=status, content_type="application/json")
+
+
 def problem(error: Rejected, *, headers: Mapping[str, str] | None = None) -> flask.Response:
     """An answer of RFC 9457 that names the fields and the mend."""
     return _problem(

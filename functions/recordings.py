@@ -327,7 +327,7 @@ class Reading:
         messages = cast("tuple[Message, ...]", self.results.get(_MESSAGES, request.conversation_id))
         turns = turns_of(messages, conversation)
         if rendering is None:
-            return flask.jsonify(as_json(turns))
+            return _edge.json_answer(as_json(turns))
         content_type, render = _RENDERINGS[rendering]
         return flask.Response(render(turns), content_type=f"{content_type}; charset=utf-8")
 
@@ -359,7 +359,7 @@ def recordings(request: flask.Request) -> ResponseReturnValue:
         if endpoint == "list":
             return _list(request)
         if endpoint == "get":
-            return _reading().one(arguments["recording_id"])
+            return _edge.json_answer(_reading().one(arguments["recording_id"]))
         rendering = arguments.get("rendering")
         if rendering is not None and rendering not in _RENDERINGS:
             raise NoRoute(f"a transcript comes as JSON, or as .{', .'.join(_RENDERINGS)}")
@@ -378,7 +378,7 @@ def _list(request: flask.Request) -> ResponseReturnValue:
     answer: dict[str, object] = {"recordings": items}
     if cursor:
         answer["next_page_token"] = page_token(cursor, query)
-    return answer
+    return _edge.json_answer(answer)
 
 
 def _add(request: flask.Request) -> ResponseReturnValue:
@@ -386,8 +386,7 @@ def _add(request: flask.Request) -> ResponseReturnValue:
     if (request.content_length or 0) > MAX_UPLOAD_BYTES:
         raise TooLarge([Problem("audio", _too_large("the request"))])
     outcome = _add_multipart(request) if request.mimetype == "multipart/form-data" else _add_json(request)
-    answer = flask.jsonify(_reading().basic(outcome.recording_id))
-    answer.status_code = 201 if outcome.created else 200
+    answer = _edge.json_answer(_reading().basic(outcome.recording_id), 201 if outcome.created else 200)
     answer.headers["Location"] = f"/api/v1/recordings/{outcome.recording_id}"
     return answer
 

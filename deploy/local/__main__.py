@@ -43,7 +43,7 @@ def main() -> int:
     console.say(f"Ready at {stack.url}  (Ctrl-C stops it; state is kept in {settings.state})")
     _warn_without_model(stack, console)
     if settings.samples:
-        threading.Thread(target=_load_samples, args=(settings, stack, console), daemon=True).start()
+        threading.Thread(target=_load_samples, args=(settings, stack, console, ended), daemon=True).start()
     ended.wait()
     stack.stop()
     if deaths:
@@ -69,7 +69,7 @@ def _warn_without_model(stack: Stack, console: Console) -> None:
         console.say(f"No recording can be analysed, all jobs will end as failed: {engine.text.strip()}")
 
 
-def _load_samples(settings: LocalSettings, stack: Stack, console: Console) -> None:
+def _load_samples(settings: LocalSettings, stack: Stack, console: Console, ended: threading.Event) -> None:
     """The six calls, on the first start; a start that was cut short is taken up again."""
     done = settings.state / "samples-loaded"
     if done.exists():
@@ -82,7 +82,8 @@ def _load_samples(settings: LocalSettings, stack: Stack, console: Console) -> No
         done.touch()
         recordings = loader.wait(ids)
     except requests.RequestException as error:
-        console.say(f"The sample calls could not be loaded: {error}")
+        if not ended.is_set():
+            console.say(f"The sample calls could not be loaded: {error}")
         return
     failed = [recording for recording in recordings if recording["request"]["status"] == "failed"]
     ready = len(recordings) - len(failed)

@@ -47,7 +47,8 @@ class AlreadyRunning(Exception):  # noqa: N818
 class Stack:
     """Everything that the product needs around it, on loopback.
 
-    `functions=False` leaves the functions to somebody else (`environment` tells them where everything is).
+    `functions=False` leaves the functions to somebody else (`environment` tells them where everything is); `overrides`
+    are settings of the functions, `engine` those of the engine, over this stack's own choices.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Stack:
         *,
         functions: bool = True,
         overrides: Mapping[str, str] | None = None,
+        engine: Mapping[str, str] | None = None,
         on_death: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings
@@ -63,6 +65,7 @@ class Stack:
         self.environment: dict[str, str] = {}
         self._functions = functions
         self._overrides = dict(overrides or {})
+        self._engine = dict(engine or {})
         self._on_death = on_death
         self._stack = contextlib.ExitStack()
         self._ports = RememberedPorts(settings.state / "ports.json")
@@ -181,6 +184,7 @@ class Stack:
             "ENGINE_HOST": HOST,
             "ENGINE_PORT": str(self.settings.engine_port),
             "ENGINE_ALLOW_PRIVATE_URLS": "true",
+            **self._engine,
         }
         child = Child(
             [sys.executable, "-m", "deploy.engine"],

@@ -1,0 +1,113 @@
+"""kill -9 in the middle of the six calls: none is lost, none is analysed twice, no child outlives its parent."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from deploy.local.samples import SampleLoader
+from deploy.local.stack import Stack
+from tests.e2e.conftest import REPLAY, EngineView, Process, wait_until_settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deploy.local.settings import LocalSettings
+
+
+def assert_each_once(recordings: list[dict[str, Any]], engine: EngineView) -> None:
+    """Six recordings, complete, and six conversations at the engine: one of each recording."""
+    assert len(recordings) == 6
+    assert {recording["request"]["status"] for recording in recordings} == {"completed"}
+    assert {recording["results"]["state"] for recording in recordings} == {"complete"}
+    submitted = [conversation["metadata"]["requestId"] for conversation in engine.conversations()]
+    assert sorted(submitted) == sorted(recording["request"]["id"] for recording in recordings)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (('"event": "slot_claimed"', 2), ('"event": "job_accepted"', 2)),
+        (('"event": "job_accepted"', 1), ('"event": "job_completed"', 2)),
+    ],
+)
+def test_the_functions_killed_twice_lose_nothing(
+    local_settings: LocalSettings,
+    run_process: Callable[..., Process],
+    first: tuple[str, int],
+    second: tuple[str, int],
+) -> None:
+    """The functions die right after a claim, an acceptance, a completion; the rest of the stack lives on."""
+    stack = Stack(local_settings, functions=False, overrides={"SWEEP_FLOOR_S": "1"}, engine=REPLAY)
+    stack.start()
+    try:
+        serve = ("-m", "deploy.local.functions", "--port", str(local_settings.port))
+        functions = run_process(*serve, **stack.environment)
+        functions.wait_for("Functions ready")
+        sender = threading.Thread(target=_load_until_taken, args=(stack.url,), daemon=True)
+        sender.start()
+        for pattern, times in (first, second):
+            functions.wait_for(pattern, times=times)
+            functions.kill()
+            functions = run_process(*serve, **stack.environment)
+            functions.wait_for("Functions ready")
+        sender.join(timeout=60)
+        recordings = wait_until_settled(stack.url, count=6)
+        assert_each_once(recordings, EngineView(stack.environment["SYMBL_API_URL"]))
+    finally:
+        stack.stop()
+
+
+def _load_until_taken(url: str) -> None:
+    """A sender that repeats what broke off, as senders do: the same audio is taken once."""
+    while True:
+        try:
+            SampleLoader(url, lambda _: None).load()
+        except requests.RequestException:
+            continue
+        return
+
+
+def test_the_whole_stack_killed_goes_on_where_it_was(
+    local_settings: LocalSettings, run_process: Callable[..., Process]
+) -> None:
+    """Killed after the second acceptance and again after the second completion; its children die with it."""
+    environment = {
+        **REPLAY,
+        "LOCAL_STATE": str(local_settings.state),
+        "PORT": str(local_settings.port),
+        "ENGINE_PORT": str(local_settings.engine_port),
+        "SWEEP_INTERVAL_S": "1",
+        "SWEEP_FLOOR_S": "1",
+    }
+    engine = EngineView(f"http://127.0.0.1:{local_settings.engine_port}")
+    for pattern, times in (("scheduled", 2), ("fetching results", 2)):
+        stack = run_process("-m", "deploy.local", **environment)
+        stack.wait_for(pattern, times=times)
+        stack.kill()
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{engine.url}/health", timeout=5)
+    stack = run_process("-m", "deploy.local", **environment)
+    stack.wait_for("Ready at")
+    recordings = wait_until_settled(f"http://127.0.0.1:{local_settings.port}", count=6)
+    assert_each_once(recordings, engine)
+
+
+def test_ctrl_c_stops_the_stack_in_a_second(local_settings: LocalSettings, run_process: Callable[..., Process]) -> None:
+    """In the middle of its work, and says that nothing is lost."""
+    stack = run_process(
+        "-m",
+        "deploy.local",
+        **REPLAY,
+        LOCAL_STATE=str(local_settings.state),
+        PORT=str(local_settings.port),
+        ENGINE_PORT=str(local_settings.engine_port),
+    )
+    stack.wait_for("submitting")
+    status, took = stack.stop()
+    assert status == 0
+    assert took < 3, f"{took:.1f} s"  # one second on a machine that is not busy with other tests
+    assert "goes on where it was" in "".join(stack.lines)
