@@ -239,6 +239,19 @@ def test_tasks_go_out_at_the_queues_rate_after_its_burst(
     assert sizes == [(0 * SECOND, 10), (0.5 * SECOND, 1), (1 * SECOND, 1), (1.5 * SECOND, 1), (2 * SECOND, 1)]
 
 
+def test_a_new_rate_holds_at_once(
+    client: tasks_v2.CloudTasksClient, server: TasksServer, make_queue: Callable[..., str], clock: ManualClock
+) -> None:
+    """With a full burst of its own."""
+    queue = make_queue(rate_limits=tasks_v2.RateLimits(max_dispatches_per_second=1))
+    for _ in range(60):
+        client.create_task(parent=queue, task=a_task())
+    assert len(server.run_due(clock())) == 10
+    faster = tasks_v2.RateLimits(max_dispatches_per_second=40)
+    client.update_queue(queue=tasks_v2.Queue(name=queue, rate_limits=faster))
+    assert len(server.run_due(clock())) == 40
+
+
 def test_an_overloaded_worker_slows_its_whole_queue_and_no_other(
     client: tasks_v2.CloudTasksClient,
     server: TasksServer,

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,28 +70,47 @@ def test_a_task_goes_out_at_once_and_again_after_a_failure(
 def test_no_more_tasks_are_in_flight_than_the_queue_allows(
     busy_client: tasks_v2.CloudTasksClient, busy_server: TasksServer
 ) -> None:
-    """Two at a time, and two indeed; the others wait for an answer."""
-    in_flight, most, lock = 0, 0, threading.Lock()
-    both = threading.Barrier(2, timeout=5)
-
-    def work(_: Call) -> int:
-        nonlocal in_flight, most
-        with lock:
-            in_flight += 1
-            most = max(most, in_flight)
-        both.wait()
-        with lock:
-            in_flight -= 1
-        return 200
-
-    callee = HttpCallee(work)
+    """Two at a time, and two indeed; the others wait for an answer, and other queues do not."""
+    # Given a queue for two at a time with eight tasks, none of which is answered yet
+    release = threading.Event()
+    callee = HttpCallee(lambda call: 200 if call.url == "/probe" or release.wait(10) else 500)
     limits = tasks_v2.RateLimits(max_concurrent_dispatches=2)
     busy_client.create_queue(parent=LOCATION, queue=tasks_v2.Queue(name=NAME, rate_limits=limits))
+    busy_client.create_queue(parent=LOCATION, queue=tasks_v2.Queue(name=f"{NAME}-2"))
     for _ in range(8):
         busy_client.create_task(parent=NAME, task=a_task(url=callee.url))
-    assert len(callee.wait_for(8)) == 8
+    callee.wait_for(2)
+    # When the server takes a later task of another queue
+    busy_client.create_task(parent=f"{NAME}-2", task=a_task(url=f"{callee.url}/probe"))
+    calls = callee.wait_for(3)
+    # Then it has passed over the six that are due longer
+    assert [c.url for c in calls].count("/probe") == 1
+    assert len(calls) == 3
+    release.set()
+    assert len(callee.wait_for(9)) == 9
     assert gone(busy_server)
-    assert most == 2
+    callee.close()
+
+
+def test_an_idle_server_sleeps(identity: Identity) -> None:
+    """Once the last task is done it does not look at the clock again and again."""
+    looks = 0
+
+    def counted() -> datetime:
+        nonlocal looks
+        looks += 1
+        return datetime.now(UTC)
+
+    callee = HttpCallee()
+    server = TasksServer(identity=identity, clock=counted)
+    client = connected(server.start())
+    client.create_queue(parent=LOCATION, queue=tasks_v2.Queue(name=NAME))
+    client.create_task(parent=NAME, task=a_task(url=callee.url))
+    assert gone(server)
+    before = looks
+    threading.Event().wait(0.05)
+    assert looks - before < 10
+    server.stop()
     callee.close()
 
 
