@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from flask.typing import ResponseReturnValue
 
+    from common.bootstrap import Services
     from common.model.conversation import ConversationMetadata
     from common.model.intake import RejectedObject
     from common.model.intelligence import Message, Rows
@@ -118,11 +119,11 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
         "calls.html",
         rows=rows,
         filter=query.filter,
-        kept=_kept(request, query),
-        paging=Paging.of(
-            request.args.get("page_token"),
-            request.args.getlist("trail"),
-            page_token(page.next_cursor, query) if page.next_cursor else None,
+        paging=Paging(
+            token=request.args.get("page_token"),
+            trail=tuple(request.args.getlist("trail")),
+            next_token=page_token(page.next_cursor, query) if page.next_cursor else None,
+            kept=_kept(request, query),
         ),
         public_base_url=s.settings.public_base_url,
     )
@@ -203,7 +204,7 @@ def _health(_: flask.Request) -> ResponseReturnValue:
 
 def _ready(_: flask.Request) -> ResponseReturnValue:
     """200 when every part that the functions need answers, 503 naming those that do not."""
-    parts = _readiness().report()
+    parts = _readiness(services()).report()
     missing = [name for name, part in parts.items() if not part.ok]
     answer = {
         "status": "not ready" if missing else "ready",
@@ -213,9 +214,9 @@ def _ready(_: flask.Request) -> ResponseReturnValue:
     return answer, 503 if missing else 200
 
 
-@functools.cache
-def _readiness() -> Readiness:
-    s = services()
+@functools.lru_cache(maxsize=1)
+def _readiness(s: Services) -> Readiness:
+    """One for as long as these services live, since it remembers the engine's answer."""
     return Readiness(
         {
             "datastore": lambda: s.account.stopped_until(s.clock()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from common.model.intelligence import SECTIONS, SectionState
@@ -10,10 +11,12 @@ from common.model.recording import RecordingId
 from functions.pages.words import MISSING, Moment, Status, label, length, moment, plural, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
     from common.model.conversation import ConversationMetadata
     from common.model.job import SymblAsyncRequest
+
+Parameters = dict[str, "str | list[str]"]
 
 _FIRST = "first"
 #: How many pages a reader can go back one by one; further back, "Newest" leads to the beginning.
@@ -77,38 +80,40 @@ def _results(request: SymblAsyncRequest) -> str:
     return "; ".join(parts)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Paging:
     """Where the neighbouring pages are: cursors lead only onwards, so a page's address carries the way it was reached.
 
-    `trail` has the tokens of the pages before this one, "first" for the first; the latest is last.
+    `trail` has the tokens of the pages before this one, "first" for the first; the latest is last. `kept` goes along
+    from page to page: filter, order, size.
     """
 
-    token: str
+    token: str | None
     trail: tuple[str, ...]
     next_token: str | None
-
-    @classmethod
-    def of(cls, token: str | None, trail: Sequence[str], next_token: str | None) -> Paging:
-        """As the address of a page says it."""
-        return cls(token or "", tuple(trail[-TRAIL:]), next_token)
-
-    @property
-    def older(self) -> dict[str, str | list[str]] | None:
-        """Parameters of the page that follows; None on the last."""
-        if not self.next_token:
-            return None
-        return {"page_token": self.next_token, "trail": [*self.trail, self.token or _FIRST][-TRAIL:]}
-
-    @property
-    def newer(self) -> dict[str, str | list[str]] | None:
-        """Parameters of the page before; None on the first, and where the way back is forgotten."""
-        if not self.trail:
-            return None
-        *before, latest = self.trail
-        return {"page_token": "" if latest == _FIRST else latest, "trail": before}
+    kept: Mapping[str, str]
 
     @property
     def is_first(self) -> bool:
         """Whether nothing is newer."""
         return not self.token
+
+    @property
+    def newest(self) -> Parameters:
+        """Parameters of the first page."""
+        return dict(self.kept)
+
+    @property
+    def newer(self) -> Parameters | None:
+        """Parameters of the page before; None on the first, and where the way back is forgotten."""
+        if not self.trail:
+            return None
+        *before, latest = self.trail
+        return {**self.kept, "page_token": "" if latest == _FIRST else latest, "trail": before}
+
+    @property
+    def older(self) -> Parameters | None:
+        """Parameters of the page that follows; None on the last."""
+        if not self.next_token:
+            return None
+        return {**self.kept, "page_token": self.next_token, "trail": [*self.trail, self.token or _FIRST][-TRAIL:]}
