@@ -116,7 +116,7 @@ class SymblAsyncRequest:
     available_at: datetime  #: not to be claimed before; the queue is read in this order
     next_check_at: datetime | None = None  #: when the sweep owes it a look; None: nothing is owed
     checks: int = 0  #: looks in vain since the last change, for the back-off
-    generation: int = 0  #: how often a lost task was created again
+    generation: int = 0  #: how often a lost task was created again; only rises, since a task's name stays taken
     attempts: tuple[Attempt, ...] = ()
     conversation_id: str | None = None
     job_id: str | None = None
@@ -185,16 +185,16 @@ class SymblAsyncRequest:
     def accepted(
         self, *, conversation_id: str, job_id: str, now: datetime, next_check_at: datetime
     ) -> SymblAsyncRequest:
-        """The engine's 201. A webhook may have been quicker: then it only fills what is blank."""
+        """The engine's 201. A webhook may have been quicker: then it fills what is blank, and times the next look."""
         known = dataclasses.replace(
             self._with_attempt(submitted_at=now, conversation_id=conversation_id, job_id=job_id),
             conversation_id=conversation_id,
             job_id=job_id,
             submitted_at=now,
         )
-        if known.status is not JobStatus.SUBMITTING:
-            return known
-        return known._moved(JobStatus.SCHEDULED, now=now, why="accepted by the engine", next_check_at=next_check_at)
+        if known.status is JobStatus.SUBMITTING:
+            return known._moved(JobStatus.SCHEDULED, now=now, why="accepted by the engine", next_check_at=next_check_at)
+        return dataclasses.replace(known, next_check_at=next_check_at) if known.status.holds_slot else known
 
     def recovered(self, *, conversation_id: str, now: datetime, next_check_at: datetime) -> SymblAsyncRequest:
         """The answer was lost, but the engine knows this attempt: keep its conversation and go on as if accepted."""
@@ -246,7 +246,9 @@ class SymblAsyncRequest:
 
     def task_recreated(self, *, next_check_at: datetime) -> SymblAsyncRequest:
         """A task that was owed has vanished; the next one has a name of its own."""
-        return dataclasses.replace(self, generation=self.generation + 1, next_check_at=next_check_at)
+        return dataclasses.replace(
+            self, generation=self.generation + 1, next_check_at=next_check_at, checks=self.checks + 1
+        )
 
     def collected(self, sections: Iterable[Section], *, next_check_at: datetime | None) -> SymblAsyncRequest:
         """Take over the sections that were collected now; the others stay as they are."""
@@ -282,7 +284,6 @@ class SymblAsyncRequest:
             timeline=(*self.timeline, line),
             next_check_at=next_check_at,
             checks=0,
-            generation=0,
         )
 
 
