@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta  # pydantic reads the annotations
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +27,7 @@ LANGUAGES = (
 )  # fmt: skip
 #: Object names that are never audio: folders, and the files that travel beside a recording.
 SIDE_FILE_SUFFIX = ".metadata.json"
+_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 RecordingId = str
 
@@ -102,6 +104,12 @@ class Priority(enum.StrEnum):
     BACKFILL = "backfill"
 
 
+def _rfc_3339(value: object) -> object:
+    if (isinstance(value, str) and not _DATE_TIME.match(value)) or not isinstance(value, (str, datetime)):
+        raise ValueError("is not a date-time of RFC 3339; write it as 2026-03-01T12:00:00-05:00")
+    return value
+
+
 def _email(value: str) -> str:
     local, at, domain = value.partition("@")
     if not (local and at and "." in domain and " " not in value):
@@ -156,14 +164,16 @@ class RecordingDetails(pydantic.BaseModel):
     representative: Text | None = None
     external_id: Text | None = None
     direction: Direction | None = None
-    started_at: pydantic.AwareDatetime | None = None
+    started_at: Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_rfc_3339)] | None = None
     timezone_offset: TimezoneOffset | None = None
     language_code: Language | None = None
     custom_vocabulary: Vocabulary | None = None
     number_of_speakers: Annotated[int, pydantic.Field(ge=1, le=MAX_SPEAKERS, strict=True)] | None = None
     separate_channels: pydantic.StrictBool | None = None
     speakers: Annotated[tuple[_SpeakerGiven, ...], pydantic.Field(max_length=MAX_SPEAKERS)] | None = None
-    confidence_threshold: Annotated[float, pydantic.Field(ge=0.5, le=1.0)] | None = None
+    confidence_threshold: Annotated[float, pydantic.Field(ge=0.5, le=1.0, strict=True, allow_inf_nan=False)] | None = (
+        None
+    )
     priority: Priority | None = None
     allow_duplicate: pydantic.StrictBool | None = None
 
@@ -193,7 +203,7 @@ def details_from(given: object) -> RecordingDetails:
         return RecordingDetails.model_validate_json(json.dumps(given))
     except pydantic.ValidationError as error:
         raise Rejected(problems_of(error)) from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise Rejected([Problem("metadata", f"is not JSON: {error}")]) from None
 
 
@@ -201,7 +211,7 @@ def details_from_json(text: str | bytes) -> RecordingDetails:
     """As `details_from`, of JSON text."""
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Rejected([Problem("metadata", f"is not JSON: {error}")]) from None
     return details_from(given)
 
@@ -227,6 +237,8 @@ def _problem(
 ) -> Problem:
     where = ".".join(str(part) for part in item["loc"])
     message: str = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "json_invalid":  # half of a surrogate pair: JSON can spell it, Unicode has no such text
+        return Problem("metadata", f"is not JSON: {message}")
     if item["type"] == "extra_forbidden":
         known = (model if len(item["loc"]) == 1 else part).model_fields
         return Problem(where, f"is not a known field{_suggestion(str(item['loc'][-1]), tuple(known))}")
