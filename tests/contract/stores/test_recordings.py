@@ -87,7 +87,7 @@ def test_a_failed_commit_stores_nothing(recordings: DatastoreRecordings, datasto
     """One entity too large for Datastore: none of the three is there."""
     too_large = a_conversation(custom_vocabulary=("word " * 300_000,))
 
-    with pytest.raises(Exception, match="(?i)too (large|long|big)|bytes"):
+    with pytest.raises(Exception, match=r"(?i)too (large|long|big)|bytes"):
         recordings.add(too_large, a_pending_job(), allow_duplicate=False)
 
     assert _kinds(datastore_client) == []

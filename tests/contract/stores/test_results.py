@@ -31,7 +31,7 @@ def _put(results: DatastoreResults, section: SectionKind, rows: tuple[object, ..
 def test_a_four_hour_call_is_stored_and_read_back(
     results: DatastoreResults, datastore_client: datastore.Client
 ) -> None:
-    """2,000 messages of 18 words (150 words a minute) come back as they were, in order, from entities that Datastore takes."""
+    """2,000 messages of 18 words come back as they were, in order, from entities that Datastore takes."""
     words = a_message().words * 6
     rows = tuple(a_message(number, text=f"{number}: wörds " * 12, words=words) for number in range(2000))
 
