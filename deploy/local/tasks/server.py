@@ -119,8 +119,12 @@ class TasksServer:
             raise OSError(f"Cloud Tasks cannot listen on {host}:{port}: choose another port") from e
         self._grpc.start()
         if self._dispatching:
-            self._dispatcher.start()
+            self.start_dispatching()
         return f"{host}:{bound}"
+
+    def start_dispatching(self) -> None:
+        """Deliver by itself from now on, where `dispatching` was False: once the targets listen, say."""
+        self._dispatcher.start()
 
     def stop(self) -> None:
         """Stop serving and dispatching within a second. A server that was stopped cannot be started again."""

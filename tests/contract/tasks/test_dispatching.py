@@ -133,6 +133,21 @@ def test_the_rate_holds_in_real_time(busy_client: tasks_v2.CloudTasksClient) -> 
     callee.close()
 
 
+def test_a_server_that_holds_its_tasks_can_be_told_to_begin(identity: Identity) -> None:
+    """When the targets listen: what was held goes out at once."""
+    callee = HttpCallee()
+    server = TasksServer(identity=identity, dispatching=False)
+    client = connected(server.start())
+    client.create_queue(parent=LOCATION, queue=tasks_v2.Queue(name=NAME))
+    client.create_task(parent=NAME, task=a_task(url=callee.url))
+    assert [t.dispatch_count for t in server.tasks()] == [0]
+    server.start_dispatching()
+    callee.wait_for(1)
+    assert gone(server)
+    server.stop()
+    callee.close()
+
+
 def test_stopping_does_not_wait_for_a_delivery_in_flight(identity: Identity) -> None:
     """Its task is delivered again at the next start."""
     release = threading.Event()
