@@ -159,6 +159,11 @@ class CallView:
     failure: Failure | None
     provenance: tuple[tuple[str, str], ...]
 
+    @property
+    def has_results(self) -> bool:
+        """Whether there is anything to show beside the recording; if not, one sentence says why, not one a section."""
+        return bool(self.turns or self.balance or any(block.claims for block in self.blocks))
+
 
 def call_view(
     conversation: ConversationMetadata,

@@ -60,7 +60,7 @@ def _row(conversation: ConversationMetadata, request: SymblAsyncRequest) -> Call
         id=conversation.id,
         name=conversation.name,
         company=conversation.company,
-        agent=conversation.representative or (agent.name if agent else MISSING),
+        agent=agent.name if agent else conversation.representative or MISSING,
         started=moment(conversation.started_at, conversation.timezone_offset),
         length=length(conversation.duration),
         status=status_of(request),
@@ -69,10 +69,10 @@ def _row(conversation: ConversationMetadata, request: SymblAsyncRequest) -> Call
 
 
 def _results(request: SymblAsyncRequest) -> str:
-    """What was found, in counts; what is missing, by name."""
+    """What was found, in counts; what is missing, by name; empty where nothing is there."""
     stored = {section.name: section.count for section in request.sections if section.state is SectionState.STORED}
     if not stored:
-        return MISSING
+        return ""
     found = [plural(stored[name], thing) for name, thing in _COUNTED.items() if stored.get(name)]
     settled = {section.name for section in request.sections if section.state is not SectionState.NOT_READY}
     missing = [label(section.name).lower() for section in SECTIONS if section.name not in settled]

@@ -14,7 +14,6 @@ import jinja2
 
 from common.errors import NotFound
 from common.model.transcript import clock
-from functions.pages.words import length, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +71,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(clock=clock, length=length, signed=signed)
+    environment.filters["clock"] = clock
     return environment
 
 

@@ -47,11 +47,12 @@ def zone(offset: int) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """A moment for `<time>`: `machine` in UTC, `day` and `hour` as the clock on the wall showed it."""
+    """A moment for `<time>`: `machine` in UTC; the day, and the time to the minute and to the second, on a wall clock."""
 
     machine: str
     day: str
     hour: str
+    second: str
     zone: str
 
 
