@@ -41,7 +41,9 @@ def tasks_client(emulator_host: str | None) -> tasks_v2.CloudTasksClient:
     import grpc  # noqa: PLC0415  # only where there is an emulator
     from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport  # noqa: PLC0415
 
-    return tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(emulator_host)))
+    # An http_proxy in the environment is not meant for a server beside us.
+    channel = grpc.insecure_channel(emulator_host, options=[("grpc.enable_http_proxy", 0)])
+    return tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
 
 
 class CloudTaskQueue:

@@ -132,6 +132,7 @@ class Stack:
         self._write_environment()
         if self._functions:
             self._start_functions()
+        self.tasks.start_dispatching()  # not before there is somebody to answer: a refused task waits 5 s
         self.scheduler.start()
         self._stack.callback(self.scheduler.stop)
 
@@ -143,7 +144,8 @@ class Stack:
         return address
 
     def _start_tasks(self) -> str:
-        self.tasks = TasksServer(path=self.settings.state / "tasks.sqlite", identity=self.identity)
+        path = self.settings.state / "tasks.sqlite"
+        self.tasks = TasksServer(path=path, identity=self.identity, dispatching=False)
         address = self.tasks.start(HOST, self._ports.port("tasks"))
         self._stack.callback(self.tasks.stop)
         self.tasks.create_queues(ROOT / "deploy" / "queues.yaml", project=PROJECT, location=LOCATION)
