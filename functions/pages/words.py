@@ -47,7 +47,7 @@ def zone(offset: int) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """A moment for `<time>`: `machine` in UTC; the day, and the time to the minute and to the second, on a wall clock."""
+    """A moment for `<time>`: `machine` in UTC; the day and the time, to the minute and the second, on a wall."""
 
     machine: str
     day: str
