@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -58,6 +57,8 @@ def help_(context: click.Context, topic: tuple[str, ...]) -> None:
         found = command.get_command(at, word) if isinstance(command, click.Group) else None
         if found is None:
             known = [*(command.commands if isinstance(command, click.Group) else ()), "exit-codes"]
+            import difflib  # noqa: PLC0415  # only for a mistake
+
             close = difflib.get_close_matches(word, known, n=1)
             raise click.UsageError(f"No help on {word!r}." + (f" Did you mean {close[0]!r}?" if close else ""), context)
         command, at = found, click.Context(found, info_name=word, parent=at)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
-MODES = ("auto", "bar", "plain", "json", "none")
 PLAIN_EVERY_S = 10.0
 ROWS_KEPT = 15  #: with more recordings than that, those that are through leave the screen
 _STEPS = tuple(stage for stage in Stage if stage is not Stage.FAILED)
@@ -157,7 +156,7 @@ class Bars(Tally):
         else:
             self._bars.stop_task(task)
         leaves = stage.final and changed and len(self.labels) > ROWS_KEPT
-        self._bars.update(task, stage=words, visible=not leaves)
+        self._bars.update(task, stage=words, visible=not leaves, refresh=changed)
 
 
 def progress(

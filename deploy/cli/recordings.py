@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deploy.cli import formats, sources
-from deploy.cli.batch import Batch
-from deploy.cli.details import describe
 from deploy.cli.formats import Format
 from deploy.cli.problems import Problem
 from deploy.cli.settings import Settings, common_options, settings_of
@@ -20,6 +18,8 @@ from deploy.cli.shapes import Group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from deploy.cli.batch import Batch
 
 TABLE_LIMIT = 100
 MAX_PAGE_SIZE = 1000
@@ -156,6 +156,8 @@ def wait(context: click.Context, ids: tuple[str, ...], timeout: float | None) ->
 @contextlib.contextmanager
 def _batch(settings: Settings, labels: Mapping[str, str], *, waits: bool) -> Iterator[Batch]:
     """A batch with its progress on the screen; however it ends, what is known of its recordings is written."""
+    from deploy.cli.batch import Batch  # noqa: PLC0415  # --help stays quick
+
     shown = settings.shown(labels, waits=waits)
     batch = Batch(settings=settings, api=settings.api(), shown=shown)
     try:
@@ -211,6 +213,8 @@ def list_(context: click.Context, filter_: str | None, order_by: str | None, lim
 @click.pass_context
 def get(context: click.Context, recording_id: str) -> None:
     """Show one recording: what is known of it, how far it is, how much was found."""
+    from deploy.cli.details import describe  # noqa: PLC0415  # --help stays quick
+
     settings = settings_of(context)
     recording = settings.api().get(recording_id)
     if settings.form().kind == "table":

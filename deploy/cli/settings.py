@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from deploy.cli.formats import Format, printable
-from deploy.cli.progress import MODES, Progress, progress
 from deploy.cli.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from deploy.cli.api import Api
     from deploy.cli.exits import Exit
     from deploy.cli.problems import Problem
+    from deploy.cli.progress import Progress
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 DEFAULT_TIMEOUT_S = 120.0
@@ -73,6 +73,8 @@ class Settings:
 
     def shown(self, labels: Mapping[str, str], *, waits: bool) -> Progress:
         """The progress to show of `labels` (by key); by itself none where nobody reads it."""
+        from deploy.cli.progress import progress  # noqa: PLC0415  # --help shows none
+
         mode = self.progress
         person = self.around.stderr.isatty()
         if mode == "auto" and (self.quiet or self.for_programs or not (waits or person)):
@@ -139,7 +141,13 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--format",), {"type": FormatType(), "help": "How data is written. [default: table on a terminal, else jsonl]"}),
     (("--quiet", "-q"), {"is_flag": True, "default": None, "help": "Say nothing but errors."}),
     (("--color",), {"type": click.Choice(["auto", "always", "never"]), "help": "Colours. [default: auto; NO_COLOR]"}),
-    (("--progress",), {"type": click.Choice(MODES), "help": "How progress is shown on stderr. [default: auto]"}),
+    (
+        ("--progress",),
+        {
+            "type": click.Choice(["auto", "bar", "plain", "json", "none"]),
+            "help": "How progress is shown on stderr. [default: auto]",
+        },
+    ),
     (
         ("--timeout",),
         {
