@@ -59,7 +59,13 @@ class Moment:
 def moment(at: datetime, offset: int) -> Moment:
     """An instant, on a wall that is `offset` minutes from UTC."""
     local = at.astimezone(timezone(timedelta(minutes=offset)))
-    return Moment(machine=instant(at) or "", day=f"{local.day} {local:%b %Y}", hour=f"{local:%H:%M}", zone=zone(offset))
+    return Moment(
+        machine=instant(at) or "",
+        day=f"{local.day} {local:%b %Y}",
+        hour=f"{local:%H:%M}",
+        second=f"{local:%H:%M:%S}",
+        zone=zone(offset),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
