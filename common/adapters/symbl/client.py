@@ -36,10 +36,19 @@ _RENEW_BEFORE = timedelta(seconds=60)
 class SymblClient:
     """SpeechIntelligence over HTTP."""
 
-    def __init__(self, *, base_url: str, app_id: str, app_secret: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        app_id: str,
+        app_secret: str,
+        clock: Callable[[], datetime],
+        submit_read_s: float = SUBMIT_READ_S,
+    ) -> None:
         self._base_url = base_url
         self._credentials = {"type": "application", "appId": app_id, "appSecret": app_secret}
         self._clock = clock
+        self._submit_read_s = submit_read_s
         self._session = requests.Session()
         self._lock = threading.Lock()
         self._token: protocol.Token | None = None
@@ -58,7 +67,7 @@ class SymblClient:
                 f"{self._base_url}/v1/process/audio/url",
                 json=protocol.audio_url_body(submission),
                 headers=headers,
-                timeout=(CONNECT_S, SUBMIT_READ_S),
+                timeout=(CONNECT_S, self._submit_read_s),
                 allow_redirects=False,
             )
         except requests.RequestException as error:

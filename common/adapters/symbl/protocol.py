@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 ATTEMPT_KEY = "attemptId"
 REQUEST_KEY = "requestId"
 _TELEPHONE_RATE_HZ = 8000
+#: Whatever a `Retry-After` says, the queue is tried again after this.
+_LONGEST_ADVICE = timedelta(hours=1)
 
 #: Where each section is read: path below the conversation, and query.
 SECTION_PATHS: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -140,6 +142,8 @@ def submission_error(status: int, body: bytes, retry_after: str | None) -> Callt
         return Throttled(f"429: {text}", retry_after=_seconds(retry_after))
     if status in {401, 403, 404, 405}:  # the last two: no such path at SYMBL_API_URL, whatever the recording
         return AccountRefused(f"{status}: {text}")
+    if status in {408, 425}:  # it never had the whole request
+        return NotAccepted(f"{status}: {text}")
     if 400 <= status < 500:  # noqa: PLR2004
         return RefusedByEngine(f"{status}: {text}")
     return OutcomeUnknown(f"{status}: {text}")
@@ -200,7 +204,9 @@ def _message(body: bytes) -> str:
 
 
 def _seconds(text: str | None) -> timedelta | None:
-    return timedelta(seconds=int(text)) if text and text.isdigit() else None
+    if not text or not (text.isascii() and text.isdigit()):
+        return None
+    return timedelta(seconds=min(float(text), _LONGEST_ADVICE.total_seconds()))
 
 
 def _parse(model: Any, body: bytes) -> Any:  # noqa: ANN401  # the model's own type
