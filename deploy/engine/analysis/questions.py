@@ -12,14 +12,13 @@ from deploy.engine.analysis.messages import Message
 
 _AUXILIARY = r"(?:do|does|did|is|are|am|was|were|can|could|would|will|shall|should|may|might|have|has|had)(?:n't)?"
 _SUBJECT = r"(?:i|you|we|they|he|she|it|there|this|that|these|those|anybody|anyone|anything|somebody|someone)"
+_ASKED_OF = rf"(?:{_SUBJECT}|(?:the|my|your|our|his|her|their)\s+\w+)"
 _LEAD_IN = (
     r"(?:(?:and|but|so|or|okay|ok|well|then|now|also|oh|um|uh|alright|all right|great|perfect|excellent"
     r"|thank you|thanks|of course"
     r"|certainly|sure|maybe|yes|no|hi|hello|sorry|excuse me)[\s,]+)*"
 )
-_INVERTED = re.compile(
-    rf"{_LEAD_IN}{_AUXILIARY}\s+(?:{_SUBJECT}|(?:the|my|your|our|his|her|their)\s+\w+)\b", re.IGNORECASE
-)
+_INVERTED = re.compile(rf"{_LEAD_IN}{_AUXILIARY}\s+{_ASKED_OF}\b", re.IGNORECASE)
 _ASKED_BY_WORD = re.compile(
     rf"{_LEAD_IN}(?:to |at |for |from |in |on |by )?(?:what|when|where|who|whom|whose|why|which|how)"
     rf"(?:'s|\s+{_AUXILIARY}\b|\s+(?:many\s+|much\s+)?\w+(?<!ly)\s+{_AUXILIARY}\b"
@@ -30,10 +29,12 @@ _ELLIPTIC = re.compile(
     r"(?:okay[\s,]+|well[\s,]+|so[\s,]+)*(?:and|but|what)\s+if\b[^,]*$|(?:how|what)\s+about\b", re.IGNORECASE
 )
 _RELATIVE = re.compile(r"(?:which|who|whose|where|when)\b", re.IGNORECASE)
+#: "So do I", "nor can we": the order of a question, in an answer.
+_ECHO = re.compile(rf"(?:and\s+)?(?:so|nor|neither)\s+{_AUXILIARY}\s+{_SUBJECT}", re.IGNORECASE)
 #: A polite request in the middle of a run-on; after these words the same order of words is a statement ("so do I").
 _RUN_ON = re.compile(r"(?<!^)\b(?P<before>\w+)\s+(?:can|could|may|would|will|do|did)\s+(?:i|we|you)\b", re.IGNORECASE)
 _NO_RUN_ON_AFTER = set("so as nor neither than only what how that if when where who which why".split())  # noqa: SIM905
-_RUN_ON_WH = re.compile(rf"\b(?:what|when|where|how|why)\s+{_AUXILIARY}\s+{_SUBJECT}\b", re.IGNORECASE)
+_RUN_ON_WH = re.compile(rf"\b(?:what|when|where|how|why)\s+{_AUXILIARY}\s+{_ASKED_OF}\b", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ def _score(sentence: str) -> float:
 
 
 def _is_built_as_question(sentence: str) -> bool:
+    if _ECHO.fullmatch(sentence):
+        return False
     for index, clause in enumerate(re.split(r"[,;]\s*", sentence)):
         if _INVERTED.match(clause):
             return True

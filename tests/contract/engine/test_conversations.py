@@ -53,8 +53,8 @@ def test_without_a_name_it_bears_its_id_and_without_a_start_the_time_of_acceptan
 @pytest.mark.parametrize(
     "tail",
     ["", *(f"/{kind}" for kind in (
-        "messages", "topics", "questions", "action-items", "follow-ups", "entities", "analytics", "trackers", "trackers-detected",
-        "summary", "members",
+        "messages", "topics", "questions", "action-items", "follow-ups", "entities", "analytics", "trackers",
+        "trackers-detected", "summary", "members",
     ))],
 )  # fmt: skip
 def test_an_unknown_conversation_gets_404_everywhere(idle_stage: Stage, tail: str) -> None:

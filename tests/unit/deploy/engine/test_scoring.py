@@ -1,0 +1,38 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.scoring import normalised, word_errors
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The call is ninety five dollars.", "the call is $95"),
+        ("twelve hundred dollars", "$1,200.00"),
+        ("Nine thirty is perfect", "9:30 is perfect"),
+        ("April twenty second", "April 22nd"),
+        ("five five five, zero one nine eight", "555-0198"),
+        ("I cannot, it is late", "I can't, it's late"),
+        ("Mister Drake", "Mr. Drake"),
+        ("All right", "Alright"),
+        ("x rays", "X-rays"),
+        ("seven seven four, one nine, three two", "7741932"),
+    ],
+)
+def test_two_ways_of_writing_the_same_words_are_no_error(one: str, other: str) -> None:
+    assert normalised(one) == normalised(other)
+
+
+def test_errors_are_counted_over_the_true_words() -> None:
+    score = word_errors("I will send you the plan", "I will avail you plan now")
+    assert (score.errors, score.words, score.rate) == (3, 6, 0.5)
+
+
+def test_every_digit_counts_as_a_word() -> None:
+    assert word_errors("forty two", "forty three").words == 2
+
+
+@given(st.text(alphabet="abc 159$.,'-", max_size=40))
+def test_a_text_has_no_errors_against_itself(text: str) -> None:
+    assert word_errors(text, text).errors == 0
