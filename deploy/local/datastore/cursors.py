@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.local.datastore.errors import invalid
+from deploy.local.datastore.query import Row
 
 if TYPE_CHECKING:
-    from deploy.local.datastore.query import Row, Selection
+    from deploy.local.datastore.query import Selection
 
 _FORMAT = b"\1"
 

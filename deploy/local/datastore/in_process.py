@@ -6,7 +6,7 @@ Requests and responses are serialised all the same, so neither side ever sees th
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any, Never, Self
 
 import grpc
 from google.auth.credentials import AnonymousCredentials
@@ -100,7 +100,7 @@ class _Channel(grpc.Channel):
 
     stream_unary = stream_stream = unary_stream
 
-    def __enter__(self) -> _Channel:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

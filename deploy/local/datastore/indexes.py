@@ -145,7 +145,7 @@ def parse_indexes(text: str, *, source: str = "index.yaml") -> IndexDefinitions:
         raise ValueError(f"{source}: expected one top-level key, `indexes`")
     entries = document.get("indexes") or []
     if not isinstance(entries, list):
-        raise ValueError(f"{source}: `indexes` must be a list")
+        raise ValueError(f"{source}: `indexes` must be a list")  # noqa: TRY004 the value of a file, not of a call
     return IndexDefinitions(tuple(_index(entry, f"{source}: indexes[{at}]") for at, entry in enumerate(entries)))
 
 
@@ -156,7 +156,7 @@ def _index(entry: object, where: str) -> CompositeIndex:
     if not isinstance(kind, str) or not kind:
         raise ValueError(f"{where}.kind: must be the name of a kind")
     if not isinstance(ancestor, bool):
-        raise ValueError(f"{where}.ancestor: must be `yes` or `no`")
+        raise ValueError(f"{where}.ancestor: must be `yes` or `no`")  # noqa: TRY004 the value of a file, not of a call
     if not isinstance(properties, list) or not properties:
         raise ValueError(f"{where}.properties: must be a list of `name` and optionally `direction`")
     return CompositeIndex(

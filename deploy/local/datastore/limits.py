@@ -106,12 +106,7 @@ def _check_value(name: str, value: Value, *, depth: int, in_array: bool = False)
     if which in {"string_value", "blob_value"}:
         _check_length(name, value, which)
     elif which == "array_value":
-        if in_array:
-            raise invalid(f'The value "{name}" is an array in an array.')
-        if value.exclude_from_indexes:
-            raise invalid("Exclude from indexes cannot be set on a list value")
-        for element in value.array_value.values:
-            _check_value(name, element, depth=depth, in_array=True)
+        _check_array(name, value, depth=depth, in_array=in_array)
     elif which == "entity_value":
         if depth == NESTING:
             raise invalid(f"At most {NESTING} nested entity values are supported.")
@@ -124,6 +119,15 @@ def _check_value(name: str, value: Value, *, depth: int, in_array: bool = False)
         _check_point(value)
     elif which is None:
         raise invalid(f'The value "{name}" does not contain a value.')
+
+
+def _check_array(name: str, value: Value, *, depth: int, in_array: bool) -> None:
+    if in_array:
+        raise invalid(f'The value "{name}" is an array in an array.')
+    if value.exclude_from_indexes:
+        raise invalid("Exclude from indexes cannot be set on a list value")
+    for element in value.array_value.values:
+        _check_value(name, element, depth=depth, in_array=True)
 
 
 def _check_length(name: str, value: Value, which: str) -> None:

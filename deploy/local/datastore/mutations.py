@@ -13,7 +13,7 @@ from deploy.local.datastore import limits
 from deploy.local.datastore.errors import RefusedError, failed_precondition, invalid
 from deploy.local.datastore.masks import Mask, split_path
 from deploy.local.datastore.results import fill_partition
-from deploy.local.datastore.storage import Stored, entity_now, is_taken
+from deploy.local.datastore.storage import Partition, Stored, entity_now, is_taken
 from deploy.local.datastore.values import encode_path, encode_value, index_entries, timestamp_micros
 from deploy.local.datastore.wire import Entity, Key, Mutation, MutationResult, PropertyTransform, Value
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from deploy.local.datastore.indexes import CompositeIndex
-    from deploy.local.datastore.storage import Partition, Write
+    from deploy.local.datastore.storage import Write
     from deploy.local.datastore.values import Entries
 
 _FORBIDDEN = {("insert", "insert"), ("update", "insert"), ("upsert", "insert"), ("delete", "update")}
@@ -41,7 +41,14 @@ class _Target:
     now: Entity | None
     created: int
     operation: str | None = None  #: the last one applied
-    changed: bool = False
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the entity is what it was before the commit, or absent as before."""
+        if self.before is None or self.now is None:
+            return self.before is None and self.now is None
+        unchanged: bool = Entity.FromString(self.before.data) == self.now
+        return unchanged
 
 
 class Mutator:
@@ -84,20 +91,22 @@ class Mutator:
             result.version = target.before.version if target.before else self._write.version
             return result
         self._check_existence(operation, target, given.key)
-        target.changed, target.operation = True, operation
+        target.operation = operation
         if operation == "delete":
             target.now = None
             target.created = self._write.version
             return result
         target.now = self._written(mutation, given, target, result)
+        if target.before is not None and target.unchanged:  # a write that changes nothing is none
+            result.version = target.before.version
         result.create_time.FromMicroseconds(target.created)
-        result.update_time.FromMicroseconds(self._write.version)
+        result.update_time.FromMicroseconds(result.version)
         return result
 
     def finish(self) -> int:
         """Write everything; the number of index entries that changed."""
         for target in self._targets.values():
-            if target.changed and (target.before or target.now):
+            if not target.unchanged:
                 self._store(target)
         return self._index_updates
 
@@ -230,8 +239,7 @@ def _transform(entity: Entity, transform: PropertyTransform, now: int) -> Value:
         changed = Value()
         changed.timestamp_value.FromMilliseconds(now // 1000)
     else:
-        current = properties[name] if name in properties else None
-        changed = _arithmetic(kind, current, getattr(transform, kind), transform.property)
+        changed = _arithmetic(kind, properties.get(name), getattr(transform, kind), transform.property)
     properties[name].CopyFrom(changed)
     return changed
 
@@ -250,9 +258,9 @@ def _arithmetic(kind: str, current: Value | None, operand: Value, name: str) -> 
     elif math.isnan(stored) or math.isnan(given):
         number = math.nan
     elif kind == "maximum":
-        number = given if given > stored else stored
+        number = max(stored, given)
     else:
-        number = given if given < stored else stored
+        number = min(stored, given)
     return Value(integer_value=number) if isinstance(number, int) else Value(double_value=number)
 
 

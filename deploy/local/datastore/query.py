@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from deploy.local.datastore import limits
 from deploy.local.datastore.errors import invalid
 from deploy.local.datastore.indexes import IndexNeed, Sort
+from deploy.local.datastore.storage import Partition
 from deploy.local.datastore.values import (
     KEY_PROPERTY,
     descendants,
@@ -32,7 +33,6 @@ from deploy.local.datastore.wire import CompositeFilter, Filter, PropertyFilter,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from deploy.local.datastore.storage import Partition
     from deploy.local.datastore.values import Entries
     from deploy.local.datastore.wire import Key, Value
 

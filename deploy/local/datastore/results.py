@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from deploy.local.datastore.cursors import decode_cursor, encode_cursor
 from deploy.local.datastore.errors import invalid
 from deploy.local.datastore.limits import RESPONSE_BYTES
-from deploy.local.datastore.masks import Mask
 from deploy.local.datastore.scan import rows_in_order
 from deploy.local.datastore.storage import Stored, entity_at, entity_now
 from deploy.local.datastore.values import KEY_PROPERTY, decode_path, decode_value
@@ -18,6 +17,7 @@ from deploy.local.datastore.wire import EntityResult, QueryResultBatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from deploy.local.datastore.masks import Mask
     from deploy.local.datastore.query import Row, Selection
     from deploy.local.datastore.scan import Snapshot
     from deploy.local.datastore.storage import Partition

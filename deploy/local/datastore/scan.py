@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import sqlite3
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from deploy.local.datastore.query import EVERYTHING
-from deploy.local.datastore.storage import changed_since, entity_now
+from deploy.local.datastore.storage import Storage, changed_since, entity_now
 from deploy.local.datastore.values import KEY_PROPERTY, index_entries
 from deploy.local.datastore.wire import Entity
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator
 
     from deploy.local.datastore.cursors import Position
     from deploy.local.datastore.query import Conjunction, Intervals, Row, Selection
-    from deploy.local.datastore.storage import Storage, Stored
+    from deploy.local.datastore.storage import Stored
 
 _RARE = 1000  # candidates worth sorting rather than walking the sorted index for a limited result
 _RARE_UNLIMITED = 50_000

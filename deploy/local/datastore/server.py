@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import grpc
-from google.cloud import datastore
 
 from deploy.local.datastore import wire
 from deploy.local.datastore.errors import RefusedError
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
+
+    from google.cloud import datastore
 
     from deploy.local.datastore.indexes import IndexDefinitions
 

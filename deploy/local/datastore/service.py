@@ -191,7 +191,7 @@ class DatastoreService:
     def rollback(self, request: RollbackRequest) -> RollbackResponse:
         """End a transaction without effect."""
         _check_database(request.project_id, request.database_id)
-        self._transactions.end(self._transactions.use(request.transaction, request.project_id, request.database_id))
+        self._transactions.roll_back(request.transaction, request.project_id, request.database_id)
         return RollbackResponse()
 
     def allocate_ids(self, request: AllocateIdsRequest) -> AllocateIdsResponse:

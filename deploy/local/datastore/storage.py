@@ -204,7 +204,8 @@ class Storage:
         (version,) = self._writer.execute("PRAGMA user_version").fetchone()
         if not tables:
             self._writer.executescript(
-                f"BEGIN; {_SCHEMA} PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+                f"BEGIN; {_SCHEMA} PRAGMA application_id={_APPLICATION_ID}; "
+                f"PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
             )
         elif application != _APPLICATION_ID:
             raise SchemaError(f"{self._path} is not a database of the local Datastore: choose another path.")
@@ -228,7 +229,8 @@ class Storage:
                 "DELETE FROM entry WHERE property IN (SELECT id FROM property WHERE partition = ?)", (partition,)
             )
             for table in ("entity", "history", "reserved"):
-                self._writer.execute(f"DELETE FROM {table} WHERE partition = ?", (partition,))  # noqa: S608 our own names
+                sql = f"DELETE FROM {table} WHERE partition = ?"  # noqa: S608 our own names
+                self._writer.execute(sql, (partition,))
 
     def _prune(self, write: Write) -> None:
         self._history_bytes += write.history_bytes
@@ -313,7 +315,8 @@ def entity_now(connection: sqlite3.Connection, partition: Partition, path: bytes
 def entity_at(connection: sqlite3.Connection, partition: Partition, path: bytes, snapshot: int) -> Stored | None:
     """The state of an entity when the commits up to *snapshot* had been made."""
     row = connection.execute(
-        "SELECT version, created, data FROM history WHERE partition = ? AND path = ? AND until > ? ORDER BY until LIMIT 1",
+        "SELECT version, created, data FROM history WHERE partition = ? AND path = ? AND until > ? "
+        "ORDER BY until LIMIT 1",
         (partition.id, path, snapshot),
     ).fetchone()
     if row is None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from deploy.local.datastore.errors import aborted, invalid
+from deploy.local.datastore.query import Row, Selection
 from deploy.local.datastore.scan import rows_of_stored
 from deploy.local.datastore.storage import changed_since, entity_now, was_changed
 
@@ -20,11 +22,11 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from deploy.local.datastore.query import Row, Selection
     from deploy.local.datastore.storage import Partition, Storage, Stored
 
 LIFETIME_MICROS: Final = 270_000_000
 IDLE_MICROS: Final = 60_000_000
+_ENDED_KEPT: Final = 4096
 
 CONTENTION: Final = (
     "Aborted due to cross-transaction contention. This occurs when multiple transactions attempt to access the same "
@@ -113,6 +115,7 @@ class Transactions:
         self._now = now
         self._lock = threading.Lock()
         self._open: dict[bytes, Transaction] = {}
+        self._ended: deque[bytes] = deque(maxlen=_ENDED_KEPT)
 
     def begin(self, project: str, database: str, snapshot: int, *, read_only: bool) -> Transaction:
         """Begin one that reads the state at *snapshot*."""
@@ -145,6 +148,16 @@ class Transactions:
         """Forget one that was committed, rolled back or aborted."""
         with self._lock:
             self._open.pop(transaction.id, None)
+            self._ended.append(transaction.id)
+
+    def roll_back(self, transaction_id: bytes, project: str, database: str) -> None:
+        """End one without effect; one that has just ended may be rolled back again, as after a failed commit.
+
+        Raises:
+            RefusedError: it expired, or never was.
+        """
+        if transaction_id not in self._ended:
+            self.end(self.use(transaction_id, project, database))
 
     def end_all(self, project: str | None) -> None:
         """Forget all, or those of *project*."""

@@ -73,7 +73,7 @@ def decode_value(encoded: bytes) -> Value:
     rank, body = encoded[:1], encoded[1:]
     value = Value(meaning=INDEX_VALUE_MEANING)
     if rank == _NULL:
-        value.null_value = NULL_VALUE
+        value.null_value = NULL_VALUE  # type: ignore[assignment]  # the wrapper names another enum
     elif rank == _INTEGER:
         value.integer_value = int.from_bytes(body, "big") - _SIGN
     elif rank == _BOOLEAN:
@@ -174,7 +174,7 @@ def _decode_double(body: bytes) -> float:
 
 
 def _escape(raw: bytes) -> bytes:
-    return raw.replace(b"\0", b"\0\xff") + b"\0"
+    return raw.replace(b"\0", b"\0\xff") + b"\0\1"
 
 
 def _unescape(encoded: bytes, start: int) -> tuple[bytes, int]:
@@ -182,7 +182,7 @@ def _unescape(encoded: bytes, start: int) -> tuple[bytes, int]:
     end = encoded.index(b"\0", start)
     while encoded[end + 1 : end + 2] == b"\xff":
         end = encoded.index(b"\0", end + 2)
-    return encoded[start:end].replace(b"\0\xff", b"\0"), end + 1
+    return encoded[start:end].replace(b"\0\xff", b"\0"), end + 2
 
 
 def _set_bytes(value: Value, raw: bytes) -> None:

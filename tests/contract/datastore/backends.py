@@ -1,0 +1,119 @@
+"""The servers that keep the contract, and where they are known to differ."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import datastore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from google.cloud.datastore import Client
+
+KNOWN_DIFFERENCES = {
+    "array_duplicates": (
+        "Google's emulator returns an entity once per matching element of an array; production, as documented, once."
+    ),
+    "array_equality_and_order": (
+        "With an equality filter and an order on the same array, it sorts by elements that the filter does not name; "
+        "as documented, such an order is ignored."
+    ),
+    "array_equality_and_sum": "It sums every element of an array that an equality filter selects by one element.",
+    "base_version": "It never reports conflict_detected; only the FAIL strategy works there.",
+    "embedded_as_value": "It fails with UNKNOWN when a query meets an indexed embedded entity in the property it filters.",
+    "index_entries": "It counts each value twice (both directions) against the limit of 20,000 entries an entity.",
+    "lookup_keys": "It takes any number of keys in a lookup; production takes 1,000.",
+    "missing_indexes": "It requires no composite index.",
+    "message_size": "Its channel takes 4 MiB each way; production takes 10 MiB and splits responses.",
+    "read_only_commit": "It refuses the empty commit that ends `with client.transaction(read_only=True)`.",
+    "lock_timeouts": "Its transactions lock: the loser of a conflict waits 2 s, a plain put waits for a reader.",
+    "more_results_after_cursor": "It answers NO_MORE_RESULTS where the end cursor stopped the query.",
+}
+"""Where Google's emulator is no referee: it departs from production's documentation, and the embedded server does not."""
+
+_JAR = "cloud-firestore-emulator/cloud-firestore-emulator.jar"
+_MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+_READY_SECONDS = 30.0
+
+
+def connect(address: str, project: str, database: str | None = None) -> Client:
+    """Google's client on the server at *address*."""
+    return datastore.Client(
+        project=project,
+        database=database,
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": f"http://{address}"},
+    )
+
+
+def fresh_project() -> str:
+    """A project that no other test has written to."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+def find_emulator() -> tuple[Path, Path] | str:
+    """Java and the emulator's jar, or what is missing."""
+    java = shutil.which("java")
+    if java is None:
+        return "no java on the PATH"
+    named = os.environ.get("FIRESTORE_EMULATOR_JAR")
+    gcloud = shutil.which("gcloud")
+    roots = [Path("/usr/lib/google-cloud-sdk"), Path.home() / "google-cloud-sdk", Path("/opt/google-cloud-sdk")]
+    if gcloud:
+        roots.append(Path(gcloud).resolve().parent.parent)
+    candidates = [Path(named)] if named else [root / "platform" / _JAR for root in roots]
+    jar = next((candidate for candidate in candidates if candidate.is_file()), None)
+    return (Path(java), jar) if jar else f"no emulator at {', '.join(map(str, candidates))}: set FIRESTORE_EMULATOR_JAR"
+
+
+def run_emulator(java: Path, jar: Path) -> Iterator[str]:
+    """Google's Firestore emulator in Datastore mode: yields its address, then stops it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.language=en"]
+    arguments = ["start", "--host=127.0.0.1", f"--port={port}", "--database-mode=datastore-mode"]
+    process = subprocess.Popen(
+        [java, *options, "-cp", jar, _MAIN_CLASS, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_die_with_parent,
+    )
+    try:
+        _wait_until_ready(f"http://127.0.0.1:{port}/", process)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except (urllib.error.URLError, OSError):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _die_with_parent() -> None:
+    prctl: Callable[[int, int], int] | None = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:  # Linux; elsewhere the fixture's own clean-up has to do
+        prctl(1, signal.SIGKILL)
