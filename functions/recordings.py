@@ -93,6 +93,9 @@ class Intake:
         if stored is None or not stored.may_be_audio:
             log.event("object_ignored", object=name, generation=generation, gone=stored is None)
             return None
+        if self.recordings.get(stored.recording_id) is not None:  # the API was quicker, or the event comes again
+            self._wake_dispatch(stored.recording_id)
+            return AddOutcome(recording_id=stored.recording_id, created=False)
         try:
             details = self._details_of(stored)
             with self.audio.open(stored) as content:
@@ -161,6 +164,7 @@ class Intake:
         outcome = self._ingest(stored, details, properties)
         if outcome.recording_id != stored.recording_id:  # somebody else sent the same audio at the same time
             self.audio.delete(stored)
+        self.intake.forget_details(name)
         return outcome
 
     def add_url(self, fetched: IO[bytes], *, url: str, details: RecordingDetails) -> AddOutcome:
@@ -223,11 +227,15 @@ class Intake:
             recording=outcome.recording_id,
             file_name=conversation.file_name,
         )
-        try:
-            self.tasks.enqueue(dispatch_task(cause=f"{request.id}/arrived"))
-        except TryLater as error:  # the request is committed: the sweep starts dispatch
-            log.warning("task_not_created", reason=str(error))
+        self._wake_dispatch(outcome.recording_id)
         return outcome
+
+    def _wake_dispatch(self, recording_id: RecordingId) -> None:
+        """The request is committed: if the task cannot be created now, the sweep starts dispatch."""
+        try:
+            self.tasks.enqueue(dispatch_task(cause=f"{recording_id}/arrived"))
+        except TryLater as error:
+            log.warning("task_not_created", reason=str(error))
 
     def _conversation(
         self, stored: StoredObject, details: RecordingDetails, properties: AudioProperties, *, content_hash: str
