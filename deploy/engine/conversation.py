@@ -21,7 +21,7 @@ from deploy.engine.analysis.sentiment import label, polarity
 from deploy.engine.analysis.summary import summary
 from deploy.engine.analysis.tasks import Task, tasks
 from deploy.engine.analysis.topics import topics
-from deploy.engine.analysis.trackers import Hit, hits
+from deploy.engine.analysis.trackers import Hit, hits, lines
 from deploy.engine.instants import iso, parse_instant
 from deploy.engine.store import Conversation, Member, Part
 from deploy.engine.submission import Submission, TranscriptRequest
@@ -240,7 +240,8 @@ class _Writer:
             for tracker in submission.trackers:
                 phrases = vocabulary.setdefault(tracker.name, [])
                 phrases += [phrase for phrase in tracker.vocabulary if phrase not in phrases]
-        found = ((name, hits(phrases, self._messages)) for name, phrases in vocabulary.items())
+        script = lines(self._messages)
+        found = ((name, hits(phrases, script)) for name, phrases in vocabulary.items())
         return [
             {"id": self._id("tracker", name), "name": name, "matches": list(_matches(all_hits, insights))}
             for name, all_hits in found

@@ -21,6 +21,8 @@ PAUSE_S = 1.2
 _STRAY_WORDS = 2
 _STRAY_WORD_S = 0.25
 _SHORT_SENTENCE_WORDS = 2
+_BLOCK_WORDS = 100
+_NO_ABBREVIATION = 6
 _JOIN_PAUSE_S = 0.8
 
 
@@ -79,6 +81,21 @@ def _track_sentences(track: Track) -> Iterator[tuple[Word, ...]]:
 
 def _by_punctuation(words: Sequence[Word]) -> Iterator[list[Word]]:
     """Cut where pysbd sees the end of a sentence: it keeps "Mr. Drake" and "9.30" whole."""
+    for block in _blocks(words):
+        yield from _cut(block)
+
+
+def _blocks(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
+    """Stretches that end with a sentence for sure: pysbd's time grows with the square of what it is given."""
+    begin = 0
+    for index, word in enumerate(words):
+        if index - begin >= _BLOCK_WORDS and word.text.endswith(("?", "!", ".")) and len(word.text) >= _NO_ABBREVIATION:
+            yield words[begin : index + 1]
+            begin = index + 1
+    yield words[begin:]
+
+
+def _cut(words: Sequence[Word]) -> Iterator[list[Word]]:
     ends = set(_sentence_ends(" ".join(word.text for word in words)))
     position = -1
     sentence: list[Word] = []

@@ -79,7 +79,7 @@ def _written_out(word: str) -> Iterator[str]:
         yield _NUMBERS.get(word, word)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
     """*word* without the endings of plural, past and progress: cancels, cancelled and cancelling are one."""
     for ending in ("ing", "ied", "ies", "ed", "es", "s"):
@@ -112,9 +112,10 @@ class Phrase:
         """Where in the text the phrase stands, as (start, end)."""
         length = len(self.words)
         for begin in range(len(found) - length + 1 if length else 0):
-            window = found[begin : begin + length]
-            if all(_same(wanted, token.word) for wanted, token in zip(self.words, window, strict=True)):
-                yield window[0].start, window[-1].end
+            if _same(self.words[0], found[begin].word):
+                window = found[begin : begin + length]
+                if all(_same(wanted, token.word) for wanted, token in zip(self.words, window, strict=True)):
+                    yield window[0].start, window[-1].end
 
 
 def _same(wanted: str, word: str) -> bool:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.engine.analysis.normal import stem
-from deploy.engine.analysis.trackers import hits
+from deploy.engine.analysis.trackers import hits, lines
 from tests.unit.deploy.engine.speech import said
 
 
@@ -22,7 +22,7 @@ from tests.unit.deploy.engine.speech import said
     ],
 )
 def test_inflections_contractions_and_signs_are_the_same_words(phrase: str, text: str) -> None:
-    assert len(hits([phrase], said(text))) == 1
+    assert len(hits([phrase], lines(said(text)))) == 1
 
 
 @pytest.mark.parametrize(
@@ -35,18 +35,18 @@ def test_inflections_contractions_and_signs_are_the_same_words(phrase: str, text
     ],
 )
 def test_other_words_do_not_match(phrase: str, text: str) -> None:
-    assert hits([phrase], said(text)) == []
+    assert hits([phrase], lines(said(text))) == []
 
 
 def test_the_longest_phrase_counts_alone() -> None:
-    [hit] = hits(["supervisor", "speak to a supervisor"], said("Let me speak to a supervisor."))
+    [hit] = hits(["supervisor", "speak to a supervisor"], lines(said("Let me speak to a supervisor.")))
     assert (hit.phrase, hit.said, hit.offset) == ("speak to a supervisor", "speak to a supervisor", 7)
 
 
 @given(st.lists(st.sampled_from(["refund", "my", "plan", "no", "credit,", "account."]), min_size=1, max_size=20))
 def test_a_hit_lies_where_it_is_said_to(text: list[str]) -> None:
     [message] = said(" ".join(text))
-    for hit in hits(["refund", "my plan", "credit"], [message]):
+    for hit in hits(["refund", "my plan", "credit"], lines([message])):
         assert message.text[hit.offset :].startswith(hit.said)
 
 
