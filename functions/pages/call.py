@@ -77,7 +77,7 @@ class TurnView:
     @property
     def position(self) -> str:
         """Its beginning in seconds, as `?t=` takes it."""
-        return f"{self.start:.2f}".rstrip("0").rstrip(".")
+        return f"{self.start:.3f}".rstrip("0").rstrip(".")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -214,7 +214,7 @@ def position_of(text: str | None) -> float | None:
 
 
 def _turns(said: Sequence[Turn], position: float | None) -> Iterable[TurnView]:
-    starts = [turn.start for turn in said]
+    starts = [round(turn.start, 3) for turn in said]  # as links give them
     current = None if position is None else sum(start <= position for start in starts) - 1
     heard_until = itertools.accumulate((turn.end for turn in said), max, initial=0.0)
     for index, (turn, quiet_since) in enumerate(zip(said, heard_until, strict=False)):

@@ -1,0 +1,165 @@
+"""The list of calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from common.model.intelligence import Section, SectionState
+from common.model.job import JobStatus
+from tests.factories import NOW, a_conversation, a_job, sample_calls
+from tests.integration.dashboard.conftest import BROWSER
+from tests.integration.dashboard.page import Page
+from tests.integration.dashboard.rows import belonging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask.testing import FlaskClient
+
+    from tests.integration.dashboard.rows import CallRows
+
+
+def opened(client: FlaskClient, path: str, *, status: int = 200) -> Page:
+    response = client.get(path, headers=BROWSER)
+    assert response.status_code == status, response.text
+    return Page(response.text)
+
+
+def test_the_front_door_leads_to_the_calls(client: FlaskClient) -> None:
+    """/ redirects to the list."""
+    response = client.get("/")
+
+    assert (response.status_code, response.location) == (302, "/calls")
+
+
+def test_a_row_says_what_a_person_asks_first(client: FlaskClient, rows: CallRows) -> None:
+    """Started in the call's own zone, its name and company, who took it, how long it was and what came of it."""
+    rows.put_sample(sample_calls()[0])
+
+    response = client.get("/calls", headers=BROWSER)
+
+    page = Page(response.text)
+    assert '<time datetime="2026-03-18T20:42:00.000Z"' in response.text
+    assert "18 Mar 2026, 16:42" in page.text
+    assert "Double charge, angry customer asks for a supervisor" in page.text
+    assert "Brightline Mobile Daniel Brooks 1:48 Ready" in page.text
+    assert "4 trackers, 5 questions, 2 action items, 1 follow-up" in page.text
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (JobStatus.PENDING, "Waiting its turn"),
+        (JobStatus.SUBMITTING, "Being sent"),
+        (JobStatus.SCHEDULED, "Queued for analysis"),
+        (JobStatus.IN_PROGRESS, "Being analysed"),
+        (JobStatus.COMPLETED, "Fetching results"),
+        (JobStatus.FAILED, "Failed no speech in it"),
+    ],
+)
+def test_a_status_is_in_words(client: FlaskClient, rows: CallRows, status: JobStatus, words: str) -> None:
+    """Every status of a request has words that a person understands; only unfinished rows are refreshed."""
+    conversation = a_conversation()
+    rows.put(conversation, belonging(a_job(status), conversation))
+
+    page = opened(client, "/calls")
+
+    assert words in page.text
+    (row,) = [attributes for attributes in page.all("tr") if "id" in attributes]
+    assert ("data-working" in row) == (status is not JobStatus.FAILED)
+
+
+def test_results_that_are_still_missing_are_named(client: FlaskClient, rows: CallRows) -> None:
+    """A call that is ready in part says what it still lacks."""
+    conversation = a_conversation()
+    sections = [
+        Section(name="messages", state=SectionState.STORED, count=3),
+        Section(name="summary", state=SectionState.NOT_READY),
+    ]
+    job = a_job(JobStatus.COMPLETED).collected(sections, next_check_at=NOW)
+    rows.put(conversation, belonging(job, conversation))
+
+    text = opened(client, "/calls").text
+
+    assert "Ready in part" in text
+    assert "transcript only; still without topics, trackers" in text
+    assert "summary" in text
+
+
+def test_older_and_newer_lead_through_all_calls_and_back(client: FlaskClient, rows: CallRows) -> None:
+    """No call is shown twice or left out on the way down, and the way back shows the same pages."""
+    for number in range(1, 6):
+        conversation = a_conversation(number)
+        job = a_job(number=number, now=NOW + timedelta(minutes=number))
+        rows.put(conversation, belonging(job, conversation))
+
+    def follow(page: Page, rel: str) -> Page | None:
+        links = [a["href"] for a in page.all("a") if a.get("rel") == rel]
+        return opened(client, links[0]) if links else None
+
+    down = [opened(client, "/calls?page_size=2")]
+    while older := follow(down[-1], "next"):
+        down.append(older)
+    up = [down[-1]]
+    while newer := follow(up[-1], "prev"):
+        up.append(newer)
+
+    shown = [re.findall(r"Call (\d)", page.text) for page in down]
+    assert shown == [["5", "4"], ["3", "2"], ["1"]]
+    assert [page.text for page in up] == [page.text for page in reversed(down)]
+
+
+def test_an_empty_list_says_how_to_fill_it(pages: Callable[..., FlaskClient], rows: CallRows) -> None:
+    """The first recording is one command away, and the command names this installation."""
+    assert rows
+    page = opened(pages(PUBLIC_BASE_URL="http://127.0.0.1:8080"), "/calls")
+
+    assert "No calls yet" in page.text
+    assert "curl -F audio=@call.wav" in page.text
+    assert "http://127.0.0.1:8080/api/v1/recordings" in page.text
+    assert page.all("button")[-1]["data-copy"] in page.ids
+
+
+def test_a_filter_without_calls_can_be_taken_off(client: FlaskClient, rows: CallRows) -> None:
+    """Nothing found names the filter and leads back to all calls."""
+    rows.put_sample(sample_calls()[0])
+
+    page = opened(client, "/calls?filter=company:Nobody")
+
+    assert "No calls match" in page.text
+    assert "company:Nobody" in page.text
+    assert "/calls" in page.links
+
+
+def test_a_filter_shows_only_what_it_names(client: FlaskClient, rows: CallRows) -> None:
+    """The filter is the API's, and stays in its box."""
+    for number, call in enumerate(sample_calls(), start=1):
+        rows.put_sample(call, number=number)
+
+    page = opened(client, '/calls?filter=company:"Brightline Mobile"')
+
+    assert len([row for row in page.all("tr") if "id" in row]) == 2
+    assert 'company:"Brightline Mobile"' in {box.get("value") for box in page.all("input")}
+
+
+@pytest.mark.parametrize("query", ["filter=agnet:x", "page_token=nonsense", "page_size=0", "colour=red"])
+def test_a_mistaken_query_is_told_as_a_page(client: FlaskClient, query: str) -> None:
+    """A typo never widens a query: 400, with the parameter and the mend."""
+    page = opened(client, f"/calls?{query}", status=400)
+
+    assert query.split("=", maxsplit=1)[0] in page.text
+    assert "request id" in page.text
+
+
+def test_a_call_whose_metadata_is_gone_is_left_out(client: FlaskClient, rows: CallRows) -> None:
+    """A row that cannot be shown does not take the list with it."""
+    conversation = a_conversation()
+    orphan = dataclasses.replace(belonging(a_job(), conversation), recording_id="nobody")
+    rows.put(conversation, orphan)
+
+    assert opened(client, "/calls").all("tr", "calls") == []
