@@ -91,12 +91,18 @@ class Api:
 
     def transcript(self, recording_id: str) -> Answer:
         """Turns, as the API gives them."""
-        return _object(self._call("GET", f"{_RECORDINGS}/{quote(recording_id, safe='')}/transcript"), having="turns")
+        return _object(self._transcript(recording_id, ""), having="turns")
 
     def transcript_file(self, recording_id: str, rendering: str) -> str:
         """Turns as a file: txt, vtt or srt."""
-        path = f"{_RECORDINGS}/{quote(recording_id, safe='')}/transcript.{rendering}"
-        return self._call("GET", path).content.decode()
+        return self._transcript(recording_id, f".{rendering}").content.decode()
+
+    def _transcript(self, recording_id: str, suffix: str) -> requests.Response:
+        return self._call(
+            "GET",
+            f"{_RECORDINGS}/{quote(recording_id, safe='')}/transcript{suffix}",
+            mends={"TRANSCRIPT_NOT_READY": f"calltrack recordings wait {recording_id}"},
+        )
 
     def _added(self, *, data: Any, headers: dict[str, str]) -> Added:  # noqa: ANN401  # what requests takes
         response = self._call("POST", _RECORDINGS, data=data, headers=headers)
@@ -110,6 +116,7 @@ class Api:
         params: Mapping[str, str] | None = None,
         data: Any = None,  # noqa: ANN401  # what requests takes
         headers: Mapping[str, str] | None = None,
+        mends: Mapping[str, str] | None = None,
     ) -> requests.Response:
         request_id = uuid.uuid4().hex  # ours, so that a request without an answer can be found in the logs
         try:
@@ -128,7 +135,7 @@ class Api:
             ) from None
         if response.ok and not response.is_redirect:
             return response
-        raise CommandFailed(_refusal(response, request_id))
+        raise CommandFailed(_refusal(response, request_id, mends or {}))
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -195,7 +202,7 @@ def _object(response: requests.Response, *, having: str) -> Answer:
     return given
 
 
-def _refusal(response: requests.Response, request_id: str) -> Problem:
+def _refusal(response: requests.Response, request_id: str, mends: Mapping[str, str]) -> Problem:
     document = None
     if response.headers.get("Content-Type", "").startswith("application/problem+json"):
         with contextlib.suppress(ValueError):
@@ -205,7 +212,8 @@ def _refusal(response: requests.Response, request_id: str) -> Problem:
     return answered(
         response.status_code,
         document,
-        reason=response.reason or "",
+        phrase=response.reason or "",
+        mends=mends,
         request_id=response.headers.get("X-Request-Id", request_id),
         retry_after=float(retry_after) if retry_after.isdecimal() else None,
     )

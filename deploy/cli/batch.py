@@ -115,7 +115,7 @@ class Batch:
     def _wait(self, timeout: float | None) -> list[str]:
         around = self.settings.around
         return wait(
-            list(self.places),
+            self.places,
             look=self.api.get,
             seen=self._saw,
             failed=self._lost,

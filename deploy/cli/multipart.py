@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import re
 import uuid
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -64,5 +65,5 @@ class MultipartFile:
 
 
 def _quoted(file_name: str) -> str:
-    """As browsers write it (the HTML standard's multipart/form-data encoding)."""
-    return file_name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    """The inside of a quoted-string (RFC 9110, 5.6.4), in which a line cannot end."""
+    return re.sub(r'(["\\])', r"\\\1", re.sub(r"[\r\n]", " ", file_name))

@@ -35,6 +35,14 @@ _CODE_OF_STATUS: Mapping[int, str] = {
 }
 
 
+_MENDS: Mapping[Exit, str] = {
+    Exit.NOT_FOUND: "calltrack recordings list",
+    Exit.REFUSED: "set CALLTRACK_TOKEN to a valid token, and check --server",
+    Exit.RATE_LIMITED: "the same command in a minute",
+    Exit.UNAVAILABLE: "the same command in a few seconds",
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Problem:
     """`title` says what, `detail` why, `mend` what to do (a command, or a few words); `about` the item it concerns."""
@@ -91,11 +99,18 @@ def usage(title: str, detail: str, *, mend: str | None = None, about: str | None
 
 
 def answered(
-    status: int, document: Mapping[str, Any] | None, *, reason: str, request_id: str | None, retry_after: float | None
+    status: int,
+    document: Mapping[str, Any] | None,
+    *,
+    phrase: str,
+    mends: Mapping[str, str],
+    request_id: str | None,
+    retry_after: float | None,
 ) -> Problem:
     """The problem that an answer of the server tells of; `document` is its problem+json, if it sent one.
 
-    `reason` is the status line's phrase, all there is to say of an answer that is not the API's own.
+    `phrase` is the status line's, all there is to say of an answer that is not the API's own; `mends` are what the
+    caller knows to do, by the document's reason.
     """
     given = document or {}
     if document is None and 300 <= status < 400:  # noqa: PLR2004  # the API redirects nowhere; a sign-in page does
@@ -104,23 +119,12 @@ def answered(
         code = str(given.get("code") or _CODE_OF_STATUS.get(status, "INTERNAL"))
     exit_code = _EXIT_OF_CODE.get(code, Exit.FAILED)
     return Problem(
-        title=str(given.get("title") or f"The server answered {status} {reason}".rstrip()),
+        title=str(given.get("title") or f"The server answered {status} {phrase}".rstrip()),
         detail=str(given.get("detail") or ""),
         exit=exit_code,
         code=code,
-        mend=_mend(exit_code, given),
+        mend=mends.get(str(given.get("reason"))) or _MENDS.get(exit_code),
         request_id=str(given.get("request_id") or "") or request_id,
         retry_after=retry_after,
         document=document,
     )
-
-
-def _mend(exit_code: Exit, document: Mapping[str, Any]) -> str | None:
-    if document.get("reason") == "TRANSCRIPT_NOT_READY":
-        return "calltrack recordings wait ID"
-    return {
-        Exit.NOT_FOUND: "calltrack recordings list",
-        Exit.REFUSED: "set CALLTRACK_TOKEN to a valid token, and check --server",
-        Exit.RATE_LIMITED: "the same command in a minute",
-        Exit.UNAVAILABLE: "the same command in a few seconds",
-    }.get(exit_code)

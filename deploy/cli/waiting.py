@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import heapq
+import math
 from typing import TYPE_CHECKING, Any
 
 from deploy.cli.problems import CommandFailed, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 10.0
 GROWTH = 1.5
-MOST_LOOKS_PER_S = 5  #: over all that is waited for
+MOST_LOOKS_PER_S = 10  #: over all that is waited for
 FAULTS_IN_A_ROW = 6  #: so many answers in a row may be "not now" before we give up: about half a minute
 
 
@@ -48,21 +50,22 @@ def stage_of(recording: Mapping[str, Any]) -> Stage:
 
 
 @dataclasses.dataclass
-class _Look:
-    """When to look at a recording next; the delay grows while nothing changes."""
+class _Watch:
+    """How long until the next look at a recording; it grows while nothing changes."""
 
-    due: float
     delay: float = FIRST_DELAY_S
     stage: Stage | None = None
 
-    def saw(self, stage: Stage, *, now: float, longest: float) -> None:
-        self.delay = FIRST_DELAY_S if stage is not self.stage else min(self.delay * GROWTH, longest)
+    def saw(self, stage: Stage) -> None:
+        self.delay = FIRST_DELAY_S if stage is not self.stage else min(self.delay * GROWTH, LONGEST_DELAY_S)
         self.stage = stage
-        self.due = now + self.delay
+
+    def saw_nothing(self) -> None:
+        self.delay = min(self.delay * GROWTH, LONGEST_DELAY_S)
 
 
 def wait(
-    ids: Sequence[str],
+    ids: Iterable[str],
     *,
     look: Callable[[str], dict[str, Any]],
     seen: Callable[[str, dict[str, Any]], None],
@@ -73,40 +76,46 @@ def wait(
 ) -> list[str]:
     """Look at the recordings until each is through, or for `timeout` seconds; the ids that are not.
 
-    Each answer goes to `seen`. A recording that cannot be looked at goes to `failed`, and the rest is waited for.
+    Each answer goes to `seen`. A recording that does not exist goes to `failed`, and the rest is waited for.
 
     Raises:
         CommandFailed: where the server refuses us, or has been out of reach for too long.
     """
-    longest = max(LONGEST_DELAY_S, len(ids) / MOST_LOOKS_PER_S)
-    until = None if timeout is None else clock() + timeout
-    open_ = {id_: _Look(due=clock()) for id_ in ids}
+    now = clock()
+    until = math.inf if timeout is None else now + timeout
+    watched = {id_: _Watch() for id_ in ids}
+    queue = [(now, id_) for id_ in watched]
+    free_at = now  # when the next request may be made
     faults = 0
-    while open_:
-        id_, next_ = min(open_.items(), key=lambda item: item[1].due)
-        if until is not None and next_.due > until:
-            sleep(max(until - clock(), 0))
+    while queue:
+        due, id_ = queue[0]
+        at = max(due, free_at)
+        sleep(max(min(at, until) - clock(), 0))
+        if at > until:
             break
-        sleep(max(next_.due - clock(), 0))
+        heapq.heappop(queue)
+        free_at = at + 1 / MOST_LOOKS_PER_S
+        watch = watched[id_]
+        advice = 0.0
         try:
             recording = look(id_)
         except CommandFailed as error:
-            problem = error.problem
-            faults += problem.passing
-            if problem.passing and faults < FAULTS_IN_A_ROW:
-                next_.delay = max(min(next_.delay * GROWTH, longest), problem.retry_after or 0)
-                next_.due = clock() + next_.delay
-            elif problem.code == "NOT_FOUND":
-                del open_[id_]
-                failed(id_, problem)
-            else:
+            faults += 1
+            if error.problem.code == "NOT_FOUND":
+                del watched[id_]
+                failed(id_, error.problem)
+                continue
+            if not error.problem.passing or faults == FAULTS_IN_A_ROW:
                 raise
-            continue
-        faults = 0
-        stage = stage_of(recording)
-        seen(id_, recording)
-        if stage.final:
-            del open_[id_]
+            watch.saw_nothing()
+            advice = error.problem.retry_after or 0
         else:
-            next_.saw(stage, now=clock(), longest=longest)
-    return list(open_)
+            faults = 0
+            stage = stage_of(recording)
+            watch.saw(stage)
+            seen(id_, recording)
+            if stage.final:
+                del watched[id_]
+                continue
+        heapq.heappush(queue, (clock() + max(watch.delay, advice), id_))
+    return list(watched)

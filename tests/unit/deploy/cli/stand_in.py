@@ -13,12 +13,10 @@ from werkzeug.wrappers import Request, Response
 
 from common.errors import NotFound, Rejected
 from common.model.listing import list_query, page_token
-from common.model.recording import details_from, details_from_json
+from common.model.recording import RecordingDetails, details_from, details_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from common.model.recording import RecordingDetails
 
 State = tuple[str, str]  #: a request's status, and the state of the results
 WHOLE_WAY: tuple[State, ...] = (

@@ -157,7 +157,7 @@ def test_one_that_fails_later_makes_the_whole_partial(cli: Cli, api: ApiStandIn,
 def test_an_interrupt_leaves_work_going_and_names_the_command_that_resumes(
     cli: Cli, api: ApiStandIn, call: Path
 ) -> None:
-    """Ctrl-C while waiting: exit code 130, the data so far, and the command; which then completes without a duplicate."""
+    """Ctrl-C while waiting: exit code 130, the data so far, and the command, which completes without a duplicate."""
 
     def interrupt(naps: int) -> None:
         if naps == 3:
