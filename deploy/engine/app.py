@@ -1,6 +1,5 @@
 """The HTTP surface: Symbl's paths, statuses and bodies over an engine."""
 
-import dataclasses
 import json
 import re
 from collections.abc import Collection
@@ -186,7 +185,7 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
         with engine.store.transaction():
             conversation = engine.store.conversation(conversation_id)
             metadata = {**conversation.metadata, **metadata}
-            engine.store.put_conversation(dataclasses.replace(conversation, metadata=metadata))
+            engine.store.put_metadata(conversation_id, metadata)
         return {"id": conversation_id, "metadata": metadata}
 
     @app.delete("/v1/conversations/<conversation_id>")

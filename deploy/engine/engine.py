@@ -12,7 +12,7 @@ from deploy.engine.analysis.heard import Listener
 from deploy.engine.analysis.replay import ReplayListener
 from deploy.engine.app import build_app
 from deploy.engine.instants import Clock, utc_now
-from deploy.engine.jobs import Analyst, Fetcher, audio_path
+from deploy.engine.jobs import Analyst, Fetcher, audio_path, sweep_audio
 from deploy.engine.settings import EngineSettings
 from deploy.engine.store import Job, Store
 from deploy.engine.submission import Submission
@@ -64,6 +64,7 @@ class Engine:
         self._courier = Courier(store, settings, clock)
         self._bell = Bell()
         self._stopping = threading.Event()
+        sweep_audio(store, settings)
         self._threads: list[threading.Thread] = []
         self.app = build_app(self)
 

@@ -4,8 +4,10 @@ Audio is fetched at once because a signed URL may end long before the queue does
 fails from `scheduled`; one that dies with the engine is taken up again, up to three times.
 """
 
+import contextlib
 import dataclasses
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -110,18 +112,18 @@ class Analyst:
             self._taken.release(job)
         return True
 
-    def _analyse(self, job: Job) -> None:
-        job = self._store.started(job, self._clock())
+    def _analyse(self, found: Job) -> None:
+        job = self._store.started(found, self._clock())
+        if job is None:
+            return
         audio = audio_path(self._settings, job)
         try:
-            heard = self._hear(job, audio)
+            self._complete(job, self._hear(job, audio))
         except AnalysisFailed as error:
-            _fail(self._store, job, str(error), self._clock)
+            self._give_up(job, str(error))
         except Exception as error:  # noqa: BLE001 - a broken recording must not end the worker
             _log.exception("job %s: analysis broke", job.id)
-            _fail(self._store, job, f"the analysis broke: {type(error).__name__}: {error}", self._clock)
-        else:
-            self._complete(job, heard)
+            self._give_up(job, f"the analysis broke: {type(error).__name__}: {error}")
         audio.unlink(missing_ok=True)
 
     def _hear(self, job: Job, audio: Path) -> Heard:
@@ -147,25 +149,24 @@ class Analyst:
 
     def _keep(self, job: Job, heard: Heard) -> None:
         """Store what was heard and what follows from it for the whole conversation."""
-        with self._deriving:
-            try:
-                conversation = self._store.conversation(job.conversation_id)
-            except NotFound:
-                return  # deleted meanwhile; its job has failed already
+        with self._deriving, contextlib.suppress(NotFound):  # deleted meanwhile: its jobs have failed already
+            conversation = self._store.conversation(job.conversation_id)
             conversation, speakers = with_speakers(conversation, job, [track.channel for track in heard.tracks])
             with self._store.transaction():
                 self._store.put_part(job, heard.as_json(), speakers)
-                self._store.put_conversation(conversation)
+                self._store.put_members(conversation)
             self._derive(conversation)
+
+    def _give_up(self, job: Job, reason: str) -> None:
+        """Fail the job, and take back what was told of its recording so far."""
+        _fail(self._store, job, reason, self._clock)
+        with self._deriving, contextlib.suppress(NotFound):
+            self._derive(self._store.conversation(job.conversation_id))
 
     def _derive(self, conversation: Conversation) -> None:
         parts = self._store.parts(conversation.id)
         found = documents(conversation, parts)
-        length = sum(part.heard["duration"] for part in parts)
-        with self._store.transaction():
-            self._store.conversation(conversation.id)
-            self._store.put_conversation(dataclasses.replace(conversation, duration_s=length))
-            self._store.put_results(conversation.id, found)
+        self._store.put_results(conversation.id, found, duration_s=sum(part.heard["duration"] for part in parts))
 
     def update_member(self, conversation_id: str, member: Member) -> None:
         """Rename a member; one with another's e-mail address becomes that other.
@@ -174,13 +175,24 @@ class Analyst:
             NotFound: there is no such conversation, or no such member in it.
         """
         with self._deriving:
-            conversation = self._store.conversation(conversation_id)
-            self._derive(with_member(conversation, member))
+            conversation = with_member(self._store.conversation(conversation_id), member)
+            self._store.put_members(conversation)
+            self._derive(conversation)
 
 
 def audio_path(settings: EngineSettings, job: Job) -> Path:
     """Where the audio of *job* lies until it has been analysed."""
     return settings.state / "audio" / job.id
+
+
+def sweep_audio(store: Store, settings: EngineSettings) -> None:
+    """Remove what a death left behind: audio of jobs that have ended, halves of downloads and of decodings."""
+    wanted = store.active_job_ids()
+    for path in (settings.state / "audio").glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in wanted:
+            path.unlink()
 
 
 def _fail(store: Store, job: Job, reason: str, clock: Clock) -> None:

@@ -242,6 +242,10 @@ class Store:
         row = self._row("SELECT count(*) AS n FROM jobs WHERE status IN (?, ?)", *ACTIVE)
         return int(row["n"]) if row else 0
 
+    def active_job_ids(self) -> set[str]:
+        """The jobs that count against the cap."""
+        return {row["id"] for row in self._rows("SELECT id FROM jobs WHERE status IN (?, ?)", *ACTIVE)}
+
     def unfetched(self, *, besides: Collection[str]) -> Job | None:
         """The oldest active job whose audio is not here yet and that is not among *besides*."""
         rows = self._rows(
@@ -268,11 +272,14 @@ class Store:
         """The audio of *job* is here."""
         self._rows("UPDATE jobs SET sha256 = ? WHERE id = ?", sha256, job.id)
 
-    def started(self, job: Job, now: datetime) -> Job:
-        """The job is being worked on; told once, however often it is started."""
+    def started(self, job: Job, now: datetime) -> Job | None:
+        """The job is being worked on, which is told once however often it is started; None if it has ended meanwhile."""
         with self.transaction():
+            status = self.job(job.id).status
+            if status not in ACTIVE:
+                return None
             self._rows("UPDATE jobs SET starts = starts + 1 WHERE id = ?", job.id)
-            if job.status is not JobStatus.IN_PROGRESS:
+            if status is not JobStatus.IN_PROGRESS:
                 self._move(job, JobStatus.IN_PROGRESS, now)
             return self.job(job.id)
 
@@ -307,7 +314,8 @@ class Store:
 
     def due_delivery(self, now: datetime, *, besides: Collection[str]) -> Delivery | None:
         """The webhook that is due the longest, but for jobs *besides*: one at a time per job keeps them in order."""
-        rows = self._rows("SELECT * FROM deliveries WHERE due_at <= ? ORDER BY due_at, number", iso(now))
+        most = len(TRANSITIONS) * len(besides) + 1  # a job has at most one delivery per status
+        rows = self._rows("SELECT * FROM deliveries WHERE due_at <= ? ORDER BY due_at, number LIMIT ?", iso(now), most)
         return next((_delivery(row) for row in rows if row["job_id"] not in besides), None)
 
     def next_due(self) -> datetime | None:
@@ -353,13 +361,16 @@ class Store:
         )  # fmt: skip
         return [_conversation(row) for row in rows]
 
-    def put_conversation(self, conversation: Conversation) -> None:
-        """Replace what is known of a conversation; nothing happens if it was deleted meanwhile."""
+    def put_metadata(self, conversation_id: str, metadata: dict[str, str]) -> None:
+        """Replace a conversation's metadata."""
+        self._rows("UPDATE conversations SET metadata = ? WHERE id = ?", json.dumps(metadata), conversation_id)
+
+    def put_members(self, conversation: Conversation) -> None:
+        """Replace who takes part in a conversation."""
+        members = [dataclasses.asdict(member) for member in conversation.members]
         self._rows(
-            "UPDATE conversations SET duration_s = ?, metadata = ?, members = ?, merged = ? WHERE id = ?",
-            conversation.duration_s, json.dumps(conversation.metadata),
-            json.dumps([dataclasses.asdict(member) for member in conversation.members]),
-            json.dumps(conversation.merged), conversation.id,
+            "UPDATE conversations SET members = ?, merged = ? WHERE id = ?",
+            json.dumps(members), json.dumps(conversation.merged), conversation.id,
         )  # fmt: skip
 
     def delete_conversation(self, conversation_id: str, now: datetime) -> list[Job]:
@@ -413,11 +424,18 @@ class Store:
             for row in rows
         ]
 
-    def put_results(self, conversation_id: str, documents: dict[str, Any]) -> None:
-        """Replace the conversation's results."""
+    def put_results(self, conversation_id: str, documents: dict[str, Any], *, duration_s: float) -> None:
+        """Replace all of a conversation's results, and the length of what they were found in.
+
+        Raises:
+            NotFound: the conversation was deleted meanwhile.
+        """
         with self.transaction():
+            self.conversation(conversation_id)
+            self._rows("UPDATE conversations SET duration_s = ? WHERE id = ?", duration_s, conversation_id)
+            self._rows("DELETE FROM results WHERE conversation_id = ?", conversation_id)
             for kind, body in documents.items():
-                self._rows("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", conversation_id, kind, json.dumps(body))
+                self._rows("INSERT INTO results VALUES (?, ?, ?)", conversation_id, kind, json.dumps(body))
 
     def result(self, conversation_id: str, kind: str) -> Sequence[Any] | dict[str, Any] | None:
         """One kind of results, or None where nothing was analysed yet."""

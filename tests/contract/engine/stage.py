@@ -11,6 +11,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
+from deploy.engine.analysis.heard import Listener
 from deploy.engine.engine import Engine, create_engine
 from deploy.engine.settings import EngineSettings
 
@@ -90,7 +91,7 @@ class Outside:
 class Stage:
     """One engine on replay, told what is said in which recording."""
 
-    def __init__(self, root: Path, outside: Outside, **settings: Any) -> None:
+    def __init__(self, root: Path, outside: Outside, *, listener: Listener | None = None, **settings: Any) -> None:
         self.outside = outside
         self.clock = Clock()
         self.transcripts = root / "transcripts"
@@ -104,7 +105,7 @@ class Stage:
                 **settings,
             }
         )
-        self.engine: Engine = create_engine(self.settings, clock=self.clock)
+        self.engine: Engine = create_engine(self.settings, clock=self.clock, listener=listener)
         self.token = ""
 
     def restarted(self) -> None:

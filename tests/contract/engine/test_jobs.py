@@ -1,7 +1,12 @@
 """The life of a job, its audio, and what a death of the engine does to it."""
 
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from deploy.engine.analysis.heard import Heard, Track, Wish, Word
 from deploy.engine.engine import create_engine
 from deploy.engine.errors import SettingsError
 from deploy.engine.settings import EngineSettings
@@ -100,6 +105,18 @@ def test_audio_is_kept_only_until_it_was_analysed(stage: Stage) -> None:
     assert list((stage.settings.state / "audio").iterdir()) == []
 
 
+def test_what_a_death_left_behind_is_swept_at_the_next_start(stage: Stage) -> None:
+    """Audio of ended jobs, half a download and decoded samples go; the audio of a waiting job stays."""
+    _, job_id = stage.submit(stage.recording("call"))
+    stage.engine._fetcher.step()
+    audio = stage.settings.state / "audio"
+    (audio / "ended").touch()
+    (audio / f"{job_id}.part").touch()
+    (audio / f"{job_id}-pcm-1").mkdir()
+    stage.restarted()
+    assert [path.name for path in audio.iterdir()] == [job_id]
+
+
 def test_jobs_of_one_conversation_run_one_after_another(stage: Stage) -> None:
     """The second part waits for the first even when its audio came earlier."""
     conversation_id, first = stage.submit(stage.recording("one"))
@@ -157,3 +174,44 @@ def test_threads_work_jobs_off_without_being_asked(stage: Stage) -> None:
         stage.engine._bell.wait(stage.engine._bell.rings, 0.02)
     assert stage.status(job_id) == "completed"
     assert sorted(stage.outside.statuses()) == ["completed", "in_progress", "scheduled"]
+
+
+class Stumbling:
+    """A listener that tells one channel and then breaks."""
+
+    name = "stumbling"
+
+    def ready(self) -> str | None:
+        return None
+
+    def hear(self, audio: Path, sha256: str, wish: Wish, *, progress: Callable[[Heard], None]) -> Heard:
+        del audio, sha256, wish
+        progress(Heard(5.0, (Track(1, (Word("Hello", 0.0, 1.0, 1.0),), ((0.0, 1.0),)),)))
+        raise self.error
+
+    error: Exception = RuntimeError("out of luck")
+
+
+def test_a_listener_that_breaks_fails_the_job_and_takes_its_words_back(make_stage: StageFactory) -> None:
+    """Partial results are told while the job runs, and belong to no failed one."""
+    stage = make_stage(listener=Stumbling())
+    conversation_id, job_id = stage.submit(stage.recording("call"))
+    stage.engine.run_pending()
+    assert reason(stage, job_id) == "the analysis broke: RuntimeError: out of luck"
+    assert stage.get(f"/v1/conversations/{conversation_id}/messages") == {"messages": []}
+
+
+def test_partial_results_are_told_while_the_job_runs(make_stage: StageFactory) -> None:
+    class Peeking(Stumbling):
+        def hear(self, audio: Path, sha256: str, wish: Wish, *, progress: Callable[[Heard], None]) -> Heard:
+            with contextlib.suppress(RuntimeError):
+                super().hear(audio, sha256, wish, progress=progress)
+            seen.extend(stage.get(f"/v1/conversations/{conversation_id}/messages")["messages"])
+            return Heard(5.0, ())
+
+    seen: list[dict[str, object]] = []
+    stage = make_stage(listener=Peeking())
+    conversation_id, job_id = stage.submit(stage.recording("call"))
+    stage.engine.run_pending()
+    assert stage.status(job_id) == "completed"
+    assert [message["text"] for message in seen] == ["Hello"]
