@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -54,6 +55,17 @@ class PortTakenError(Exception):
     """Something else listens where the server should."""
 
 
+def _check_free(host: str, port: int) -> None:
+    """Ask before gRPC does: it would also complain on stderr, at length."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+        except OSError as error:
+            raise PortTakenError(f"{host}:{port} is taken") from error
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -83,6 +95,7 @@ class DatastoreServer:
         Raises:
             PortTakenError: something else listens there.
         """
+        _check_free(host, port)
         server = grpc.server(
             ThreadPoolExecutor(_THREADS, thread_name_prefix="datastore"),
             options=[
@@ -95,10 +108,7 @@ class DatastoreServer:
             ],
         )
         server.add_generic_rpc_handlers((self._handlers(),))
-        try:
-            bound = server.add_insecure_port(f"{host}:{port}")
-        except RuntimeError as error:
-            raise PortTakenError(f"{host}:{port} is taken") from error
+        bound = server.add_insecure_port(f"{host}:{port}")
         server.start()
         self._server = server
         return f"{host}:{bound}"

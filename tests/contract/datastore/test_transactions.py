@@ -97,16 +97,16 @@ def test_a_failed_commit_can_be_rolled_back(client: Client) -> None:
     client._datastore_api.rollback(request={"project_id": client.project, "transaction": identity})
 
 
-def test_a_transaction_can_begin_with_its_first_read(client: Client) -> None:
-    """`begin_later` spares a round trip, and isolates all the same."""
-    client.put(thing(client, "a", x=1))
+def test_a_transaction_can_begin_with_its_first_read(local: Client) -> None:
+    """`begin_later` spares a round trip, and isolates all the same (see KNOWN_DIFFERENCES: begin_later)."""
+    local.put(thing(local, "a", x=1))
 
-    with client.transaction(begin_later=True) as transaction:
-        found = client.get(client.key(KIND, "a"))
+    with local.transaction(begin_later=True) as transaction:
+        found = local.get(local.key(KIND, "a"))
         found["x"] += 1
         transaction.put(found)
 
-    assert value_of(client, "a") == 2
+    assert value_of(local, "a") == 2
 
 
 def test_a_read_only_transaction_reads_one_state(client: Client) -> None:
