@@ -49,7 +49,8 @@ def describe(recording: Mapping[str, Any], *, out: TextIO, colour: bool) -> None
             part = Table.grid(padding=(0, 2))
             for row in rows:
                 part.add_row("", *(cell(text) for text in row))
-            screen.print(cell(f"\n{title}"), style="bold")
+            screen.print()
+            screen.print(cell(title), style="bold")
             screen.print(part)
 
 

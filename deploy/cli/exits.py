@@ -23,7 +23,7 @@ class Exit(enum.IntEnum):
 
     OK = 0, "done"
     FAILED = 1, "failed: what was asked for cannot be done as it was asked"
-    USAGE = 2, "the command line, or a metadata file it names, is wrong; nothing was sent"
+    USAGE = 2, "the command line, or a file that it names, cannot be used; nothing was sent"
     PARTIAL = 3, "some recordings failed, the others are done"
     NOT_FOUND = 4, "there is no such recording, transcript or file"
     REFUSED = 5, "not signed in, or not allowed"

@@ -53,6 +53,7 @@ class Problem:
     code: str
     mend: str | None = None
     about: str | None = None
+    status: int | None = None  #: of HTTP; None where there was no answer
     request_id: str | None = None
     retry_after: float | None = None  #: seconds, where the server advised it
     document: Mapping[str, Any] | None = None  #: the API's own words, where it is the API that complained
@@ -123,6 +124,7 @@ def answered(
         detail=str(given.get("detail") or ""),
         exit=exit_code,
         code=code,
+        status=status,
         mend=mends.get(str(given.get("reason"))) or _MENDS.get(exit_code),
         request_id=str(given.get("request_id") or "") or request_id,
         retry_after=retry_after,

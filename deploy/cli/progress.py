@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY_S = 10.0
 ROWS_KEPT = 15  #: with more recordings than that, those that are through leave the screen
+_MARKS = {Stage.DONE: "✓", Stage.FAILED: "✗"}
 _STEPS = tuple(stage for stage in Stage if stage is not Stage.FAILED)
 
 
@@ -116,13 +117,13 @@ class Bars(Tally):
 
     def __init__(self, labels: Mapping[str, str], *, out: TextIO, colour: bool) -> None:
         super().__init__(labels, out=out)
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415  # costs 0.1 s
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415  # costs 0.1 s
         from rich.progress import Progress as RichProgress  # noqa: PLC0415
 
         self._bars = RichProgress(
-            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.fields[mark]}", markup=False),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=20, complete_style="cyan", finished_style="green"),
             TextColumn("{task.fields[stage]}", markup=False),
             TimeElapsedColumn(),
             console=console(out, colour=colour),
@@ -149,14 +150,14 @@ class Bars(Tally):
         """Move the bar; one that failed stays where it was."""
         task = self._tasks.get(key)
         if task is None:
-            task = self._tasks[key] = self._bars.add_task(self.labels[key], total=len(_STEPS) - 1, stage="")
+            task = self._tasks[key] = self._bars.add_task(self.labels[key], total=len(_STEPS) - 1, stage="", mark=" ")
         words = f"{stage} {part:.0%}" if part is not None else str(stage)
         if stage is not Stage.FAILED:
             self._bars.update(task, completed=_STEPS.index(stage) + (part or 0))
         else:
             self._bars.stop_task(task)
         leaves = stage.final and changed and len(self.labels) > ROWS_KEPT
-        self._bars.update(task, stage=words, visible=not leaves, refresh=changed)
+        self._bars.update(task, stage=words, mark=_MARKS.get(stage, " "), visible=not leaves, refresh=changed)
 
 
 def progress(

@@ -79,13 +79,14 @@ def wait(
     Each answer goes to `seen`. A recording that does not exist goes to `failed`, and the rest is waited for.
 
     Raises:
-        CommandFailed: where the server refuses us, or has been out of reach for too long.
+        CommandFailed: where the server refuses us, was never there, or has been out of reach for too long.
     """
     now = clock()
     until = math.inf if timeout is None else now + timeout
     watched = {id_: _Watch() for id_ in ids}
     queue = [(now, id_) for id_ in watched]
     free_at = now  # when the next request may be made
+    reached = False
     faults = 0
     while queue:
         due, id_ = queue[0]
@@ -105,12 +106,13 @@ def wait(
                 del watched[id_]
                 failed(id_, error.problem)
                 continue
-            if not error.problem.passing or faults == FAULTS_IN_A_ROW:
+            reached = reached or error.problem.status is not None
+            if not (reached and error.problem.passing) or faults == FAULTS_IN_A_ROW:
                 raise
             watch.saw_nothing()
             advice = error.problem.retry_after or 0
         else:
-            faults = 0
+            reached, faults = True, 0
             stage = stage_of(recording)
             watch.saw(stage)
             seen(id_, recording)

@@ -16,7 +16,7 @@ from common.model.listing import list_query, page_token
 from common.model.recording import RecordingDetails, details_from, details_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 State = tuple[str, str]  #: a request's status, and the state of the results
 WHOLE_WAY: tuple[State, ...] = (
@@ -78,6 +78,7 @@ class ApiStandIn:
         self.recordings: dict[str, Kept] = {}
         self.script: Sequence[State] = WHOLE_WAY
         self.refusals: list[Response] = []
+        self.meanwhile: Callable[[], object] = lambda: None  #: happens while a request is being worked on
         self.requests: list[Request] = []
         self.uploads: list[bytes] = []
         self._server = make_server("127.0.0.1", 0, self._serve, threaded=True, request_handler=_Silent)
@@ -101,12 +102,12 @@ class ApiStandIn:
         body = request.get_data(cache=True, parse_form_data=False) if request.method == "GET" else None
         assert not body, "a GET has no body"
         self.requests.append(request)
+        self.meanwhile()
         try:
             response = self.refusals.pop(0) if self.refusals else self._answer(request)
         except Rejected as error:
-            response = problem(
-                error.status, title="What was sent cannot be used", detail=str(error), reason=error.reason
-            )
+            title = "There is no such thing" if error.status == 404 else "What was sent cannot be used"
+            response = problem(error.status, title=title, detail=str(error), reason=error.reason)
         response.headers.setdefault("X-Request-Id", request.headers["X-Request-Id"])
         return response(environ, start_response)
 

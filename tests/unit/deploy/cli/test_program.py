@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,6 +148,32 @@ def test_a_real_interrupt_ends_the_wait_and_not_the_work(api: ApiStandIn) -> Non
     assert err.splitlines()[-1] == "error: Interrupted — 1 at work, which goes on — try: calltrack recordings wait r1"
     assert "Traceback" not in err
     assert out.count("\n") in {0, 1}
+
+
+def test_a_real_interrupt_while_sending_says_what_was_not_sent(api: ApiStandIn, tmp_path: Path) -> None:
+    """What was added goes on; the rest is for the same command once more."""
+    for name in ("a.wav", "b.wav", "c.wav"):
+        (tmp_path / name).write_bytes(name.encode())
+    answered = threading.Event()
+    second = threading.Event()
+
+    def hold_the_second() -> None:
+        if len(api.requests) == 2:
+            second.set()
+            answered.wait(20)
+
+    api.meanwhile = hold_the_second
+    process = start("recordings", "add", str(tmp_path), "--company", "northwind", server=api.url)
+    assert second.wait(20)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    answered.set()
+    assert process.returncode == Exit.INTERRUPTED
+    [id_] = (json.loads(line)["id"] for line in out.splitlines())
+    assert err.splitlines()[-1] == (
+        "error: Interrupted — 1 at work, which goes on; 2 not sent; repeat the command to send the rest — "
+        f"try: calltrack recordings wait {id_}"
+    )
 
 
 def test_a_reader_that_has_had_enough_is_no_error(api: ApiStandIn) -> None:

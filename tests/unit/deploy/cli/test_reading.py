@@ -151,7 +151,7 @@ def test_several_are_waited_for_together(cli: Cli, api: ApiStandIn) -> None:
     done = cli("recordings", "wait", "r1", "gone", "r2")
     assert done.code == Exit.PARTIAL
     assert [row["id"] for row in done.rows] == ["r1", "r2"]
-    assert "gone: There is no such thing" in done.err or "gone: What was sent cannot be used" in done.err
+    assert "error: gone: There is no such thing — " in done.err
 
 
 def test_a_passing_fault_does_not_end_a_wait(cli: Cli, api: ApiStandIn) -> None:
@@ -208,7 +208,7 @@ def test_each_answer_has_its_exit_code(cli: Cli, api: ApiStandIn, refusal: Respo
 def test_an_error_names_what_why_the_mend_and_the_request(cli: Cli) -> None:
     """In that order."""
     assert re.fullmatch(
-        r"error: What was sent cannot be used — There is no recording 'gone'; .*\. — try: calltrack recordings list "
+        r"error: There is no such thing — There is no recording 'gone'; .*\. — try: calltrack recordings list "
         r"\(request 0123456789abcdef\)\n",
         cli("recordings", "get", "gone").err,
     )
@@ -225,6 +225,8 @@ def test_the_error_of_a_program_is_the_document_of_the_api(cli: Cli) -> None:
 def test_a_server_that_is_not_there_is_named(cli: Cli, api: ApiStandIn) -> None:
     """With the way to start it."""
     api.close()
+    assert cli("recordings", "wait", "r1").code == Exit.UNAVAILABLE
+    assert sum(cli.time.naps) == 0  # what was never there is not waited for
     done = cli("recordings", "list")
     assert done.code == Exit.UNAVAILABLE
     assert done.err == f"error: Server not reached — {api.url}: Connection refused — try: make run, or --server URL\n"
