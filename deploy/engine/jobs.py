@@ -129,7 +129,7 @@ class Analyst:
     def _hear(self, job: Job, audio: Path) -> Heard:
         if job.starts > MAX_STARTS:
             raise AnalysisFailed(f"the engine ended {MAX_STARTS} times while it analysed this recording")
-        wish = Wish(per_channel=job.submission.per_channel, vocabulary=tuple(job.submission.customVocabulary))
+        wish = Wish(per_channel=job.submission.per_channel)
         return self._listener.hear(audio, job.sha256 or "", wish, progress=lambda heard: self._keep(job, heard))
 
     def _complete(self, job: Job, heard: Heard) -> None:

@@ -273,7 +273,7 @@ class Store:
         self._rows("UPDATE jobs SET sha256 = ? WHERE id = ?", sha256, job.id)
 
     def started(self, job: Job, now: datetime) -> Job | None:
-        """The job is being worked on, which is told once however often it is started; None if it has ended meanwhile."""
+        """The job is being worked on, which is told once however often it starts; None if it has ended meanwhile."""
         with self.transaction():
             status = self.job(job.id).status
             if status not in ACTIVE:

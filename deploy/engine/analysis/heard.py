@@ -69,7 +69,6 @@ class Wish:
     """How a recording is to be heard."""
 
     per_channel: bool
-    vocabulary: tuple[str, ...] = ()
 
 
 class Listener(Protocol):

@@ -1,7 +1,7 @@
 import pytest
 
 from deploy.engine.errors import SettingsError
-from deploy.engine.settings import EngineSettings
+from deploy.engine.settings import REPOSITORY, EngineSettings
 
 
 def test_without_settings_it_is_local_on_loopback() -> None:
@@ -49,3 +49,8 @@ def test_replay_needs_its_directory() -> None:
 def test_the_secret_is_in_no_repr() -> None:
     settings = EngineSettings.from_environment({"ENGINE_APP_ID": "app", "ENGINE_APP_SECRET": "s3cret"})
     assert "s3cret" not in repr(settings)
+
+
+def test_every_setting_is_documented() -> None:
+    text = (REPOSITORY / "docs" / "engine.md").read_text()
+    assert [name for name in EngineSettings.model_fields if f"`ENGINE_{name.upper()}`" not in text] == []
