@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
+_MOST_DIGITS = 9  #: Python refuses to read thousands of them
 _ORDERS: Mapping[str, bool] = {"created_at": False, "created_at asc": False, "created_at desc": True}
-_TERM = re.compile(r'(company|status):("[^"]*"|[^\s"]+)\s*')
+_TERM = re.compile(r'(company|status):("[^"]+"|[^\s"]+)\s*')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,9 +83,9 @@ def page_token(cursor: str, query: ListQuery) -> str:
 def _page_size(text: str | None) -> int:
     if text is None:
         return DEFAULT_PAGE_SIZE
-    if not text.isdecimal() or int(text) == 0:
+    if not text.isdecimal() or not text.strip("0"):
         raise Rejected([Problem("page_size", f"must be a whole number from 1 to {MAX_PAGE_SIZE}")])
-    return min(int(text), MAX_PAGE_SIZE)
+    return min(int(text), MAX_PAGE_SIZE) if len(text) <= _MOST_DIGITS else MAX_PAGE_SIZE
 
 
 def _terms(text: str) -> dict[str, str]:

@@ -54,7 +54,8 @@ def signature(secret: str, request_id: RequestId, attempt_id: AttemptId) -> str:
 
 def is_signed(given: str, *, secrets: Sequence[str], request_id: RequestId, attempt_id: AttemptId) -> bool:
     """Whether any of the valid secrets made `given`; all are tried, so that time tells nothing."""
-    fits = [hmac.compare_digest(signature(secret, request_id, attempt_id), given) for secret in secrets]
+    proof = given.encode()  # compare_digest takes text only where it is ASCII
+    fits = [hmac.compare_digest(signature(secret, request_id, attempt_id).encode(), proof) for secret in secrets]
     return any(fits)
 
 
@@ -73,7 +74,7 @@ def parse(body: bytes) -> tuple[str, JobStatus]:
     """
     try:
         given = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Rejected([Problem("body", "is not JSON")]) from None
     if not isinstance(given, dict):
         raise Rejected([Problem("body", "must be a JSON object")])
@@ -81,6 +82,6 @@ def parse(body: bytes) -> tuple[str, JobStatus]:
     if not isinstance(job_id, str) or not _ID.fullmatch(job_id):
         raise Rejected([Problem("id", "must be the job's id")])
     status = given.get("status")
-    if status not in _REPORTED:
+    if not isinstance(status, str) or status not in _REPORTED:
         raise Rejected([Problem("status", f"must be one of {', '.join(sorted(_REPORTED))}")])
     return job_id, JobStatus(status)
