@@ -104,6 +104,9 @@ def internal_function(view: View) -> View:
         except Unauthenticated as error:
             log.warning("call_refused", reason=str(error))
             return problem(error)
+        except TryLater as error:  # the keys are out of reach
+            log.warning("task_deferred", error=type(error).__name__, reason=str(error))
+            return {"deferred": str(error)}, 503
         try:
             return view(request)
         except (TryLater, AccountRefused, UnreadableAnswer) as error:
