@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -165,7 +166,8 @@ class Intake:
         if outcome.recording_id != stored.recording_id:  # somebody else sent the same audio at the same time
             self.audio.delete(stored)
         self.intake.forget_details(name)
-        return outcome
+        # The object's own event may have been quicker: the recording is new all the same.
+        return dataclasses.replace(outcome, created=outcome.recording_id == stored.recording_id)
 
     def add_url(self, fetched: IO[bytes], *, url: str, details: RecordingDetails) -> AddOutcome:
         """Take in what was fetched from a URL."""
@@ -177,7 +179,7 @@ class Intake:
         bucket, _, name = url.removeprefix("gs://").partition("/")
         if bucket != self.audio.bucket:
             raise Rejected([Problem("url", f"must be in the recordings bucket: gs://{self.audio.bucket}/...")])
-        stored = self.audio.find(name)
+        stored = self.audio.find(name) if name else None
         if stored is None:
             raise Rejected([Problem("url", "names no object; upload it first")])
         _expect_company(details)
@@ -414,7 +416,10 @@ def _add_multipart(request: flask.Request) -> AddOutcome:
 
 
 def _add_json(request: flask.Request) -> AddOutcome:
-    given = request.get_json(silent=True)
+    try:
+        given = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        given = None
     if not isinstance(given, dict):
         raise Rejected(
             [Problem("body", "must be multipart/form-data with 'audio' and 'metadata', or a JSON object with 'url'")]

@@ -8,9 +8,10 @@ from datetime import datetime
 from common.errors import Problem
 from common.model.recording import RecordingId
 
-#: Key under which an object carries its sender's words (Cloud Storage allows 8 KiB of custom metadata in all).
+#: Key under which an object carries its sender's words. Cloud Storage allows 8 KiB of custom metadata in all,
+#: fake-gcs-server keeps an object's attributes in an extended attribute of its file, which ext4 limits to 4 KiB.
 DETAILS_KEY = "calltrack-metadata"
-MAX_OBJECT_METADATA_BYTES = 7 * 1024
+MAX_OBJECT_METADATA_BYTES = 2 * 1024
 #: A request to a function may have 32 MiB (Cloud Run's limit for HTTP/1).
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 
