@@ -67,7 +67,7 @@ SETTINGS = {
     "RECORDINGS_BUCKET": "recordings",
     "SYMBL_API_URL": "http://127.0.0.1:9",
     "SYMBL_APP_ID": "local",
-    "SYMBL_APP_SECRET": "engine-secret",
+    "SYMBL_APP_SECRET": "local",
     "SYMBL_MAX_ACTIVE_JOBS": "5",
     "PUBLIC_BASE_URL": "http://127.0.0.1:8080",
     "WEBHOOK_BASE_URL": "http://127.0.0.1:8080/symbl_webhook",

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-TOKEN_PATH = "/oauth2/token:generate"  # noqa: S105  # a path
+TOKEN_PATH = "/oauth2/token:generate"
 SUBMIT_PATH = "/v1/process/audio/url"
 
 
