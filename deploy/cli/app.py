@@ -57,10 +57,7 @@ def help_(context: click.Context, topic: tuple[str, ...]) -> None:
         found = command.get_command(at, word) if isinstance(command, click.Group) else None
         if found is None:
             known = [*(command.commands if isinstance(command, click.Group) else ()), "exit-codes"]
-            import difflib  # noqa: PLC0415  # only for a mistake
-
-            close = difflib.get_close_matches(word, known, n=1)
-            raise click.UsageError(f"No help on {word!r}." + (f" Did you mean {close[0]!r}?" if close else ""), context)
+            raise click.exceptions.NoSuchCommand(word, possibilities=known, ctx=context)
         command, at = found, click.Context(found, info_name=word, parent=at)
     click.echo(command.get_help(at))
 
@@ -73,9 +70,8 @@ def main(arguments: Sequence[str] | None = None, around: Surroundings | None = N
     around = around or surroundings.real()
     settings = Settings(around=around)
     try:
-        with program.make_context(
-            PROGRAM, list(sys.argv[1:] if arguments is None else arguments), obj=around
-        ) as context:
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        with program.make_context(PROGRAM, given, obj=around) as context:
             try:
                 program.invoke(context)
             finally:

@@ -92,8 +92,9 @@ class Settings:
         print(line, file=self.around.stderr, flush=True)
 
     def command(self, *arguments: str) -> str:
-        """A command line to copy that goes to the same server."""
-        return shlex.join(["calltrack", *(["--server", self.server] if self.server else []), *arguments])
+        """A command line to copy: the program as it was called (./calltrack says how), and the same server."""
+        program = self.around.environ.get("CALLTRACK_PROGRAM") or "calltrack"
+        return shlex.join([program, *(["--server", self.server] if self.server else []), *arguments])
 
 
 def complain(problem: Problem, settings: Settings, *, say: Callable[[str], None] | None = None) -> Exit:

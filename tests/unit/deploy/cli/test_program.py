@@ -128,6 +128,7 @@ def test_the_script_runs_from_any_folder(tmp_path: Path, api: ApiStandIn) -> Non
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, api.uploads) == (0, [b"mine"]), done.stderr
+    assert f"next: {link} --server {api.url} recordings wait r" in done.stderr
 
 
 def test_the_script_says_how_to_set_up(tmp_path: Path) -> None:

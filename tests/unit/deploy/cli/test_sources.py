@@ -94,7 +94,7 @@ def test_speakers_that_are_no_list_of_objects_are_refused() -> None:
 ROLE = st.sampled_from(["agent", "customer", "other"])
 SPEAKER = st.fixed_dictionaries(
     {"role": ROLE, "name": st.text(min_size=1, max_size=3)},
-    optional={"email": st.emails(), "channel": st.integers(1, 2)},
+    optional={"email": st.just("a@example.com"), "channel": st.integers(1, 2)},
 )
 FLAG_SPEAKERS = st.lists(
     st.fixed_dictionaries(
