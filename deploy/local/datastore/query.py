@@ -180,7 +180,7 @@ def select(query: Query, partition: Partition, aggregated: tuple[str, ...] | Non
     unequal = {c.name for conditions in alternatives for c in conditions if c.op not in _NO_RANGE} - {KEY_PROPERTY}
     _check_projection(projection, distinct_on, orders, equal - {KEY_PROPERTY})
     values = tuple(name for name in projection if name != KEY_PROPERTY)
-    columns = _columns(orders, unequal, distinct_on, (*values, *(aggregated or ())), alternatives)
+    columns = _columns(orders, unequal, distinct_on, (*values, *(aggregated or ())))
     return Selection(
         partition=partition,
         kind=kind,
@@ -444,13 +444,11 @@ def _columns(
     unequal: set[str],
     distinct_on: tuple[str, ...],
     values: tuple[str, ...],
-    alternatives: list[list[_Condition]],
 ) -> tuple[Sort, ...]:
     """The whole order: what is not sorted explicitly follows in the direction of the last explicit order."""
-    always_equal = set.intersection(*({c.name for c in conditions if c.op == _EQUAL} for conditions in alternatives))
     descending = bool(orders) and orders[-1].descending
     columns = {order.name: order for order in orders}
-    implied = (*distinct_on, *sorted(unequal - always_equal), *sorted(values))
+    implied = (*distinct_on, *sorted(unequal), *sorted(values))
     for name in implied:
         columns.setdefault(name, Sort(name, descending))
     columns.setdefault(KEY_PROPERTY, Sort(KEY_PROPERTY, descending))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from deploy.local.datastore import limits
 from deploy.local.datastore.aggregation import run_aggregations, select_aggregated
-from deploy.local.datastore.errors import failed_precondition, invalid
+from deploy.local.datastore.errors import aborted, failed_precondition, invalid
 from deploy.local.datastore.masks import Mask
 from deploy.local.datastore.mutations import Mutator, allocate_id
 from deploy.local.datastore.query import check_partition, select
 from deploy.local.datastore.results import Page, fill_partition, fill_result, run_query
 from deploy.local.datastore.scan import Snapshot
 from deploy.local.datastore.storage import entity_at, entity_now
-from deploy.local.datastore.transactions import QueryRead, Transaction, Transactions
+from deploy.local.datastore.transactions import CONTENTION, QueryRead, Transaction, Transactions
 from deploy.local.datastore.values import encode_path, timestamp_micros
 from deploy.local.datastore.wire import (
     AllocateIdsRequest,
@@ -247,6 +247,8 @@ class DatastoreService:
         consistency = options.WhichOneof("consistency_type")
         if consistency == "transaction":
             transaction = self._transactions.use(options.transaction, project, database)
+            if transaction.snapshot < self._storage.horizon:
+                raise aborted(CONTENTION)  # the state it reads was forgotten, for lack of room
             return _Reading(transaction.snapshot, transaction, b"")
         if consistency == "new_transaction":
             transaction = self._begin(project, database, options.new_transaction)

@@ -152,6 +152,8 @@ class Storage:
             if project is None:
                 for table in _DATA_TABLES:
                     self._writer.execute(f"DELETE FROM {table}")  # noqa: S608 our own names
+                self._set_horizon(self.version)
+                self._history_bytes = 0
             else:
                 self._remove_project(project)
             self._writer.execute("COMMIT")
@@ -248,8 +250,11 @@ class Storage:
             (self._history_bytes,) = self._writer.execute(
                 "SELECT coalesce(sum(length(data)), 0) + count(*) * ? FROM history", (_ROW_BYTES,)
             ).fetchone()
-            self._writer.execute("UPDATE state SET number = ? WHERE name = 'horizon'", (horizon,))
-            self.horizon = horizon
+            self._set_horizon(horizon)
+
+    def _set_horizon(self, horizon: int) -> None:
+        self._writer.execute("UPDATE state SET number = ? WHERE name = 'horizon'", (horizon,))
+        self.horizon = horizon
 
 
 class Write:
@@ -329,8 +334,9 @@ def changed_since(
 ) -> dict[bytes, Stored | None]:
     """The paths (of *kind*) changed after *snapshot*, each with its state then."""
     changed: dict[bytes, Stored | None] = {}
+    # The plus sign keeps SQLite from walking all of the partition's history instead of its recent end.
     for path, path_kind, version, created, data in connection.execute(
-        "SELECT path, kind, version, created, data FROM history WHERE until > ? AND partition = ? ORDER BY until",
+        "SELECT path, kind, version, created, data FROM history WHERE until > ? AND +partition = ? ORDER BY until",
         (snapshot, partition.id),
     ):
         if path not in changed and kind in {None, path_kind}:

@@ -34,16 +34,16 @@ KNOWN_DIFFERENCES = {
     "array_equality_and_sum": "It sums every element of an array that an equality filter selects by one element.",
     "base_version": "It never reports conflict_detected; only the FAIL strategy works there.",
     "begin_later": "A transaction that begins with a look-up waits for its own lock at commit, and is aborted.",
-    "embedded_as_value": "It fails with UNKNOWN when a query meets an indexed embedded entity in the property it filters.",
+    "embedded_as_value": "It fails with UNKNOWN when a query filters on a property that holds an embedded entity.",
     "index_entries": "It counts each value several times against the limit of 20,000 entries an entity.",
     "lookup_keys": "It takes any number of keys in a lookup; production takes 1,000.",
     "missing_indexes": "It requires no composite index.",
     "message_size": "Its channel takes 4 MiB each way; production takes 10 MiB and splits responses.",
-    "read_only_commit": "It refuses the empty commit that ends `with client.transaction(read_only=True)`.",
+    "read_only_commit": "It refuses the empty commit at the end of `with client.transaction(read_only=True)`.",
     "lock_timeouts": "Its transactions lock: the loser of a conflict waits 2 s, a plain put waits for a reader.",
-    "more_results_after_cursor": "It answers NO_MORE_RESULTS where the end cursor stopped the query.",
+    "more_results_after_cursor": "It answers NO_MORE_RESULTS where an end cursor stopped the query.",
 }
-"""Where Google's emulator is no referee: it departs from production's documentation, and the embedded server does not."""
+"""Where Google's emulator is no referee: it departs from production's documentation, the embedded server does not."""
 
 _JAR = "cloud-firestore-emulator/cloud-firestore-emulator.jar"
 _MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
@@ -91,7 +91,7 @@ def run_emulator(java: Path, jar: Path) -> Iterator[str]:
         [java, *options, "-cp", jar, _MAIN_CLASS, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=_die_with_parent,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 it takes no lock
     )
     try:
         _wait_until_ready(f"http://127.0.0.1:{port}/", process)

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from google.api_core import exceptions
 from deploy.local.datastore import DatastoreServer
 from deploy.local.datastore.storage import SchemaError
 from tests.contract.datastore.asking import KIND, count, names, thing
+from tests.contract.datastore.backends import connect
 
 if TYPE_CHECKING:
     from google.cloud.datastore import Client
@@ -44,6 +46,34 @@ for number in range(1, 100_000):
 """
 
 
+def test_readers_see_whole_commits(tmp_path: Path) -> None:
+    """Many threads read a file while one writes to it: pairs are always whole, in queries and look-ups."""
+    done = threading.Event()
+    torn: list[list[int]] = []
+
+    def read(client: Client) -> None:
+        keys = [client.key(KIND, name) for name in ("left", "right")]
+        while not done.is_set():
+            for found in (list(client.query(kind=KIND).fetch()), client.get_multi(keys)):
+                numbers = [one["x"] for one in found]
+                if len(set(numbers)) > 1:
+                    torn.append(numbers)
+
+    with DatastoreServer(path=tmp_path / "data.sqlite3") as server:
+        address = server.start()
+        readers = [threading.Thread(target=read, args=(connect(address, "local"),)) for _ in range(3)]
+        for reader in readers:
+            reader.start()
+        writer = connect(address, "local")
+        for x in range(60):
+            writer.put_multi([thing(writer, "left", x=x), thing(writer, "right", x=x)])
+        done.set()
+        for reader in readers:
+            reader.join()
+
+    assert torn == []
+
+
 def test_a_restart_keeps_everything(tmp_path: Path) -> None:
     """Entities, their versions and times, and the index entries."""
     path = tmp_path / "data.sqlite3"
@@ -58,7 +88,7 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
-    """kill -9 in the midst of commits: every acknowledged one is there, and none by half."""
+    """After kill -9 in the midst of commits, every acknowledged one is there, and none by half."""
     path = tmp_path / "data.sqlite3"
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True

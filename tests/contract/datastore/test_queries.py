@@ -331,7 +331,7 @@ def test_aggregations_count_index_entries(arrays: Client) -> None:
 # Paging and size ---------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=3), min_size=1, max_size=12),
     where=st.sampled_from([[], [("x", ">", 0)], [("x", "IN", [0, 1, 2])], [("x", "!=", 1)], [("y", "=", 1)]]),

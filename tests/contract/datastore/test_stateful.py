@@ -122,4 +122,4 @@ class Serializability(RuleBasedStateMachine):
 
 
 TestSerializability = Serializability.TestCase
-TestSerializability.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestSerializability.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

@@ -11,8 +11,14 @@ from deploy.local.datastore.indexes import CompositeIndex, IndexNeed, Sort, pars
 
 def need(**shape: Any) -> IndexNeed:
     orders = tuple(Sort(name.lstrip("-"), name.startswith("-")) for name in shape.pop("orders", ()))
-    sets = {name: frozenset(shape.pop(name, ())) for name in ("equalities", "ranges", "values")}
-    return IndexNeed("K", orders=orders, **sets, **shape)
+    return IndexNeed(
+        "K",
+        ancestor=shape.get("ancestor", False),
+        equalities=frozenset(shape.get("equalities", "")),
+        orders=orders,
+        ranges=frozenset(shape.get("ranges", "")),
+        values=frozenset(shape.get("values", "")),
+    )
 
 
 def index(*names: str, ancestor: bool = False, kind: str = "K") -> CompositeIndex:

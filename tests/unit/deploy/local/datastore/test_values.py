@@ -127,16 +127,12 @@ def test_nothing_lies_between_a_value_and_just_after_it(left: bytes, right: byte
 
 
 @given(paths, paths)
-def test_paths_sort_by_element_ids_before_names(
-    left: Path, right: Path
-) -> None:
+def test_paths_sort_by_element_ids_before_names(left: Path, right: Path) -> None:
     assert (path_of(left) < path_of(right)) == (rank(left) < rank(right))
 
 
 @given(paths, paths)
-def test_the_interval_of_descendants_holds_them_and_no_other(
-    ancestor: Path, other: Path
-) -> None:
+def test_the_interval_of_descendants_holds_them_and_no_other(ancestor: Path, other: Path) -> None:
     low, high = descendants(path_of(ancestor))
 
     assert low <= path_of(ancestor + other) < high
