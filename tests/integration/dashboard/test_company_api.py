@@ -145,7 +145,7 @@ def test_pages_of_a_company_look_as_it_settled(client: FlaskClient) -> None:
         ({"logo": "https://[::1"}, "must be a URL"),
         ({"favicon": "https://user:pw@brightline.example/"}, "must be a URL"),
         ({"allowed_origins": ["https://crm.example/path"]}, "origin"),
-        ({"allowed_origins": ["https://*.example"]}, "origin"),
+        ({"allowed_origins": ["https://*.example"]}, "must be a URL"),
         ({"allowed_origins": ["https://a.example; script-src *"]}, "must be a URL"),
         ({"font_family": "x; } body { display: none"}, "names of fonts"),
         ({"summary_url_expires_in": 1}, "greater than or equal to 60"),
