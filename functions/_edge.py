@@ -19,7 +19,7 @@ from common.bootstrap import services
 from common.errors import AccountRefused, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from flask.typing import ResponseReturnValue
 
@@ -62,10 +62,10 @@ def public_function(view: View) -> View:
     return _served(_answering_problems(_authenticated(view)))
 
 
-def page_function(*, problem_page: ProblemPage, open_paths: Collection[str]) -> Callable[[View], View]:
+def page_function(*, problem_page: ProblemPage, is_open: Callable[[flask.Request], bool]) -> Callable[[View], View]:
     """A public function that people open in a browser: they get their errors as the page that `problem_page` renders.
 
-    Who calls is not asked below `open_paths` (whole first segments, as "/health"): probes have no token.
+    What `is_open` needs no proof of who calls: probes have no token.
     """
 
     def decorated(view: View) -> View:
@@ -73,8 +73,7 @@ def page_function(*, problem_page: ProblemPage, open_paths: Collection[str]) -> 
 
         @functools.wraps(view)
         def opened(request: flask.Request) -> ResponseReturnValue:
-            is_open = f"/{request.path.split('/')[1]}" in open_paths
-            return view(request) if is_open else checked(request)
+            return view(request) if is_open(request) else checked(request)
 
         return _served(_showing_problems(_answering_problems(opened), problem_page))
 

@@ -76,24 +76,35 @@ _ROUTES = Map(
     ],
     merge_slashes=False,
 )
-#: Probes have no token, and nothing here is anybody's: an error's page has its style without one, too.
-_OPEN_PATHS = frozenset({"/assets", "/health", "/ready"})
+#: Probes have no token, and the page that asks for one has its style without it; nothing of a company's is here.
+_OPEN = frozenset({"asset", "health", "ready"})
 
 
 def _problem_page(problem: Mapping[str, Any]) -> flask.Response:
     return _site().page("problem.html", problem=problem)
 
 
-@_edge.page_function(problem_page=_problem_page, open_paths=_OPEN_PATHS)
+def _is_open(request: flask.Request) -> bool:
+    try:
+        return _route(request)[0] in _OPEN
+    except werkzeug.exceptions.HTTPException:
+        return False
+
+
+@_edge.page_function(problem_page=_problem_page, is_open=_is_open)
 def dashboard(request: flask.Request) -> ResponseReturnValue:
     """Entry point of the pages, of /health and /ready, and of all of /api/v1 but the recordings."""
-    path = _site().path_of(request.path)
     try:
-        endpoint, arguments = _ROUTES.bind("").match(path, method=request.method)
+        endpoint, arguments = _route(request)
     except werkzeug.exceptions.NotFound:
-        raise NotFound(f"There is nothing at {path}; {_site().link('/calls')} lists the calls.") from None
+        raise NotFound(f"There is nothing at {request.path}; {_site().link('/calls')} lists the calls.") from None
     with log.context(recording=arguments.get("recording_id")):
         return _VIEWS[endpoint](request, **arguments)
+
+
+def _route(request: flask.Request) -> tuple[str, Mapping[str, str]]:
+    """The endpoint and its arguments; raises werkzeug's NotFound or MethodNotAllowed."""
+    return _ROUTES.bind("").match(_site().path_of(request.path), method=request.method)
 
 
 # Pages

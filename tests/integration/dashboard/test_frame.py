@@ -126,10 +126,14 @@ def test_nothing_else_is_served(client: FlaskClient, path: str) -> None:
 
 def test_pages_ask_who_calls_and_probes_do_not(pages: Callable[..., FlaskClient], paths: list[str]) -> None:
     """With AUTH_MODE=token pages and API want one; /health and the assets of the error's page do not."""
-    client = pages(AUTH_MODE="token", API_TOKEN_HASHES=hashlib.sha256(TOKEN.encode()).hexdigest())
+    client = pages(
+        AUTH_MODE="token",
+        API_TOKEN_HASHES=hashlib.sha256(TOKEN.encode()).hexdigest(),
+        PUBLIC_BASE_URL="http://127.0.0.1:8080/dashboard",
+    )
 
-    for path in [*paths, "/api/v1/rejections"]:
+    for path in [*paths, "/api/v1/rejections", "/health/x", "/healthy"]:
         assert client.get(path, headers=BROWSER).status_code == 401
     assert client.get("/calls", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
-    assert client.get("/health").status_code == 200
+    assert client.get("/health").status_code == client.get("/dashboard/health").status_code == 200
     assert client.get(assets()["app.css"].path).status_code == 200
