@@ -13,12 +13,12 @@ from deploy.engine.analysis.messages import Message
 _AUXILIARY = r"(?:do|does|did|is|are|am|was|were|can|could|would|will|shall|should|may|might|have|has|had)(?:n't)?"
 _SUBJECT = r"(?:i|you|we|they|he|she|it|there|this|that|these|those|anybody|anyone|anything|somebody|someone)"
 _ASKED_OF = rf"(?:{_SUBJECT}|(?:the|my|your|our|his|her|their)\s+\w+)"
-_LEAD_IN = (
-    r"(?:(?:and|but|so|or|okay|ok|well|then|now|also|oh|um|uh|alright|all right|great|perfect|excellent"
-    r"|thank you|thanks|of course"
-    r"|certainly|sure|maybe|yes|no|hi|hello|sorry|excuse me)[\s,]+)*"
+_LEAD_IN_WORDS = (
+    "and|but|so|or|okay|ok|well|then|now|also|oh|um|uh|alright|all right|great|perfect|excellent|thank you|thanks"
+    "|of course|certainly|sure|maybe|yes|no|hi|hello|sorry|excuse me"
 )
-_INVERTED = re.compile(rf"{_LEAD_IN}{_AUXILIARY}\s+{_ASKED_OF}\b", re.IGNORECASE)
+_LEAD_IN = rf"(?:(?:{_LEAD_IN_WORDS})[\s,]+)*"
+_INVERTED = re.compile(rf"{_LEAD_IN}(?!may the ){_AUXILIARY}\s+{_ASKED_OF}\b", re.IGNORECASE)
 _ASKED_BY_WORD = re.compile(
     rf"{_LEAD_IN}(?:to |at |for |from |in |on |by )?(?:what|when|where|who|whom|whose|why|which|how)"
     rf"(?:'s|\s+{_AUXILIARY}\b|\s+(?:many\s+|much\s+)?\w+(?<!ly)\s+{_AUXILIARY}\b"
@@ -28,7 +28,11 @@ _ASKED_BY_WORD = re.compile(
 _ELLIPTIC = re.compile(
     r"(?:okay[\s,]+|well[\s,]+|so[\s,]+)*(?:and|but|what)\s+if\b[^,]*$|(?:how|what)\s+about\b", re.IGNORECASE
 )
-_RELATIVE = re.compile(r"(?:which|who|whose|where|when)\b", re.IGNORECASE)
+#: After a comma "which is fine" and "who is here" describe, though "which day is best" and "when will it" ask.
+_RELATIVE = re.compile(
+    rf"(?!(?:which\s+\w+\s+{_AUXILIARY}|(?:who|when|where)\s+{_AUXILIARY}\s+{_SUBJECT})\b)(?:which|who|whose|where|when)\b",
+    re.IGNORECASE,
+)
 #: "So do I", "nor can we": the order of a question, in an answer.
 _ECHO = re.compile(rf"(?:and\s+)?(?:so|nor|neither)\s+{_AUXILIARY}\s+{_SUBJECT}", re.IGNORECASE)
 #: A polite request in the middle of a run-on; after these words the same order of words is a statement ("so do I").
@@ -63,11 +67,6 @@ def sentences_in(text: str) -> Iterator[str]:
     )
 
 
-def is_question(sentence: str) -> bool:
-    """Whether something is asked in *sentence*."""
-    return _score(sentence) > 0
-
-
 def _score(sentence: str) -> float:
     marked = sentence.rstrip().endswith("?")
     built = _is_built_as_question(sentence.rstrip("?.! "))
@@ -80,21 +79,11 @@ def _is_built_as_question(sentence: str) -> bool:
     for index, clause in enumerate(re.split(r"[,;]\s*", sentence)):
         if _INVERTED.match(clause):
             return True
-        if _ASKED_BY_WORD.match(clause) and not (index and _RELATIVE.match(clause) and not _asks_directly(clause)):
+        if _ASKED_BY_WORD.match(clause) and not (index and _RELATIVE.match(clause)):
             return True
         if _runs_on(clause):
             return True
     return bool(_ELLIPTIC.match(sentence))
-
-
-def _asks_directly(clause: str) -> bool:
-    """Tell "which day is best", "when will it" from "which is fine", "who is here", which after a comma describe."""
-    return (
-        re.match(
-            rf"(?:which\s+\w+\s+{_AUXILIARY}|(?:who|when|where)\s+{_AUXILIARY}\s+{_SUBJECT})\b", clause, re.IGNORECASE
-        )
-        is not None
-    )
 
 
 def _runs_on(clause: str) -> bool:

@@ -13,72 +13,101 @@ from datetime import datetime
 
 from deploy.engine.analysis.dates import Spoken, dates_in
 from deploy.engine.analysis.messages import Message
-from deploy.engine.analysis.questions import is_question, sentences_in
+from deploy.engine.analysis.questions import sentences_in
 
-_ADVERBS = r"(?:(?:also|just|then|definitely|certainly|personally|go ahead and|be sure to)\s+)*"
-#: Verbs of deeds that are done later and somewhere else; what may be asked of or offered to somebody.
-_DEEDS = (
-    r"(?:apply|arrange|ask|book|bring|buy|call|check with|contact|deliver|drop off|email|e-mail|fax|file"
-    r"|fill (?:out|in)|follow up|forward"
-    r"|get back|install|mail|order|pay|pick up|prepare|print|read|refund|replace|return|review|schedule|send"
-    r"|ship|sign|submit|take"
-    r"|talk to|text|update|upload|visit|write)"
+
+def _one_of(phrases: str) -> str:
+    """A pattern for any of *phrases*, which commas part."""
+    return f"(?:{'|'.join(phrase.strip() for phrase in phrases.split(','))})"
+
+
+_ADVERBS = f"(?:{_one_of('also, just, then, definitely, certainly, personally, go ahead and, be sure to')}\\s+)*"
+_WILL = r"(?:\s+will|'ll|\s+am going to|\s+are going to|'m going to|'re going to)"
+#: Deeds that are done later and somewhere else: what may be asked of or offered to somebody.
+_DEEDS = _one_of(
+    "apply, arrange, ask, book, bring, buy, call, check with, contact, deliver, drop off, email, e-mail, fax, file, "
+    "fill out, fill in, follow up, forward, get back, install, mail, order, pay, pick up, prepare, print, read, "
+    "refund, replace, return, review, schedule, send, ship, sign, submit, take, talk to, text, update, "
+    "upload, visit, write"
 )
-_PROMISE = re.compile(
-    rf"\b(?P<who>I|we)(?:\s+will|'ll|\s+am going to|\s+are going to|'m going to"
-    rf"|'re going to)\s+{_ADVERBS}(?P<deed>(?!not\b|never\b)\w+.*)",
-    re.IGNORECASE,
+_REACH_YOU = _one_of("call, phone, ring, contact, meet, see, visit, speak with, speak to, talk to") + r"\s+you\b"
+_AGAIN = _one_of("follow up, get back, check back, check in, touch base, reach out, circle back, be in touch")
+_PERSON = r"(?:(?:Doctor|Dr\.?|Mister|Mr\.?|Mrs\.?|Ms\.?|Miss)\s+)?\b[A-Z]\w+"
+#: What a promise may hold that is no task: states, feelings, what is done on the spot. What of that is one after all.
+_NO_DEED = _one_of(
+    "be, have, stay, see, need, do, like, think, know, wait, hold, cancel, close, switch, keep, remember, want, try, "
+    "believe, leave, get, let, say, tell, go, understand, hope, guess, pay, appreciate, love, hate, note, take it, "
+    "take that, take my business, make a note, put that, put it, put you, write that, write it"
 )
-_DUTY = re.compile(
-    rf"\b(?P<who>I|we)\s+(?:need to|have to|must|should)\s+{_ADVERBS}(?P<deed>{_DEEDS}\b.*)", re.IGNORECASE
+_DEED_AFTER_ALL = _one_of(
+    "get you, get back, get that, get this, get it, get the, get in touch, let you know, be in touch, pay the, "
+    r"try to call, try to reach, have (?:\w+ )?\w+ call, have (?:\w+ )?\w+ send, have (?:\w+ )?\w+ email"
 )
-_OFFER = re.compile(rf"\b(?P<who>I|we)\s+can\s+{_ADVERBS}(?P<deed>{_DEEDS}\b.*)", re.IGNORECASE)
-_REQUEST = re.compile(
-    rf"(?:\bplease\s+|\b(?:can|could|would|will)\s+you\s+(?:please\s+)?){_ADVERBS}(?P<deed>(?:{_DEEDS}|connect)\b.*)",
-    re.IGNORECASE,
-)
-_MEETING_AGAIN = re.compile(
-    r"\b(?:(?:may|can|could|shall)\s+(?:I|we)|(?P<who>I|we)(?:\s+will|'ll|\s+can|\s+am going to))\s+"
-    r"(?P<deed>(?:call|phone|ring|contact|meet|see|visit|speak with|talk to|speak to)\s+you\b.*|(?:follow up"
-    r"|check back|check in|"
-    r"get back|touch base|reach out|circle back|be in touch)\b.*)",
-    re.IGNORECASE,
-)
-_OTHER_MEETS = re.compile(
-    r"(?P<other>(?:\b(?:my|our|the|a)\s+\w+(?:\s+\w+)?|\b(?:Doctor|Dr\.?|Mister|Mr\.?|Mrs\.?|Ms\.?"
-    r"|Miss)\s+[A-Z]\w+|\b[A-Z]\w+)"
-    r"(?:,\s*(?P<name>[A-Z]\w+),)?)\s+(?:will|is going to)\s+(?P<deed>(?:call|contact|phone|visit"
-    r"|meet)\s+you\b.*|(?:follow up|get back|check"
-    r" back|reach out)\b.*)"
-)
-#: What a promise holds that is no task: states, feelings, and what is done on the spot.
-_NO_DEED = re.compile(
-    r"(?:be|have|stay|see|need|do|like|think|know|wait|hold|cancel|close|switch|keep|remember|want|try|believe"
-    r"|leave|get|let|say|tell|go|"
-    r"understand|hope|guess|pay|appreciate|love|hate|take (?:it|that|my business)|make a note|put (?:that|it"
-    r"|you)|write (?:that|it)|note)\b",
-    re.IGNORECASE,
-)
-_GO_DEED = re.compile(
-    r"(?:get (?:you|back|that|this|it|the|in touch)|let you know|be in touch|have (?:\w+ )?\w+ (?:call|send"
-    r"|email)|pay the|try to (?:call|reach))\b",
-    re.IGNORECASE,
-)
+_SOME_DEED = rf"(?!(?:not|never)\b)(?={_DEED_AFTER_ALL}\b|(?!{_NO_DEED}\b))"
 _IN_CALL = re.compile(r"\b(?:on hold|on the line|for you here)\b", re.IGNORECASE)
 _CONDITION = re.compile(r"\b(?:if|unless|whether|then we|then I|otherwise)\b", re.IGNORECASE)
+_CONDITION_FIRST = re.compile(r"(?:and |but |so |no[, ]+)?(?:if|unless)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:do|does|did|what|when|where|how|why|that|who)\s+$", re.IGNORECASE)
 _BEFORE_THEN = re.compile(r"\b(?:before|by|until)\s+then\b", re.IGNORECASE)
-#: A contact that is only announced for "you call your insurance" is somebody's own.
+#: Where a sentence turns to somebody's next deed; recognisers write such turns as commas.
 _CLAUSES = re.compile(
     r",?\s+(?:and|but|so)\s+(?=(?:I|we|you|my|our)\b)|,\s+(?=(?:I|we|may I|can I)\b)|;\s*", re.IGNORECASE
 )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class _Form:
+    """One way to say a task; *needs_date* where without a date it is mere talk, *definitive* where it is a promise."""
+
+    pattern: re.Pattern[str]
+    by: str
+    score: float
+    follow_up: bool = False
+    needs_date: bool = False
+    definitive: bool = True
+
+
+def _form(pattern: str, by: str, score: float, **kinds: bool) -> _Form:
+    return _Form(re.compile(pattern, 0 if by == "other" else re.IGNORECASE), by, score, **kinds)
+
+
+#: The first form that fits a clause counts.
+_FORMS = (
+    _form(
+        rf"\b(?P<who>I|we)(?:{_WILL}|\s+can)\s+(?P<deed>(?:{_REACH_YOU}|{_AGAIN}\b).*)",
+        "speaker", 0.95, follow_up=True,
+    ),
+    _form(
+        rf"\b(?:may|can|could|shall)\s+(?:I|we)\s+(?P<deed>(?:{_REACH_YOU}|{_AGAIN}\b).*)",
+        "speaker", 0.95, follow_up=True, needs_date=True, definitive=False,
+    ),
+    _form(
+        rf"(?P<other>(?:\b(?:my|our|the|a)\s+\w+(?:\s+\w+)?|{_PERSON})(?:,\s*(?P<name>[A-Z]\w+),)?)"
+        rf"\s+(?:will|is going to)\s+(?P<deed>(?:{_REACH_YOU}|{_AGAIN}\b).*)",
+        "other", 0.9, follow_up=True,
+    ),
+    _form(
+            rf"\b(?P<who>I|we){_WILL}\s+{_ADVERBS}(?!(?:not|never)\b)(?={_DEED_AFTER_ALL}\b|(?!{_NO_DEED}\b))(?P<deed>\w+.*)",
+        "speaker", 0.95,
+    ),
+    _form(
+        rf"\b(?P<who>I|we)\s+(?:need to|have to|must|should)\s+{_ADVERBS}(?P<deed>{_DEEDS}\b.*)",
+        "speaker", 0.85, definitive=False,
+    ),
+    _form(
+        rf"\b(?P<who>I|we)\s+can\s+{_ADVERBS}(?P<deed>{_DEEDS}\b.*)",
+        "speaker", 0.8, needs_date=True, definitive=False,
+    ),
+    _form(
+        rf"(?:\bplease\s+|\b(?:can|could|would|will)\s+you\s+(?:please\s+)?){_ADVERBS}(?P<deed>(?:{_DEEDS}|connect)\b.*)",
+        "listener", 0.85, definitive=False,
+    ),
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Task:
     """Something to be done by `speaker`, `listener`, or whoever *by* names otherwise; *due* is in the call's zone."""
-
-    ""
 
     message: Message
     text: str
@@ -102,7 +131,7 @@ def tasks(messages: Sequence[Message], now: datetime) -> list[Task]:
 
 
 def _in_sentence(message: Message, sentence: str, now: datetime, mentioned: Spoken | None) -> Iterator[Task]:
-    if re.match(r"(?:and |but |so |no[, ]+)?(?:if|unless)\b", sentence, re.IGNORECASE):
+    if _CONDITION_FIRST.match(sentence):
         return
     earlier = ""
     seen: set[bool] = set()
@@ -118,42 +147,32 @@ def _in_sentence(message: Message, sentence: str, now: datetime, mentioned: Spok
 
 
 def _in_clause(message: Message, sentence: str, clause: str, now: datetime, mentioned: Spoken | None) -> Task | None:
-    for pattern, by, score, follow_up in _KINDS:
-        found = pattern.search(clause)
-        if (
-            found is None
-            or _IN_CALL.search(clause)
-            or (found.groupdict().get("who") and _ASKING.search(clause[: found.start()]))
-        ):
+    if _IN_CALL.search(clause):
+        return None
+    for form in _FORMS:
+        found = form.pattern.search(clause)
+        if found is None or ("who" in found.groupdict() and _ASKING.search(clause[: found.start()])):
             continue
         deed = found["deed"].rstrip(" .?!,")
         due = _due(deed, now, mentioned)
-        if pattern is _PROMISE and _NO_DEED.match(deed) and not _GO_DEED.match(deed):
+        if form.needs_date and due is None:
             continue
-        if due is None and (pattern is _OFFER or (pattern is _MEETING_AGAIN and is_question(clause))):
-            continue
-        whose = by if by != "other" else (found["name"] or re.sub(r"^(?:And|But|So|Then)\s+", "", found["other"]))
         return Task(
             message=message,
             text=sentence,
             deed=deed,
-            by=whose,
-            score=score,
-            definitive=pattern in {_PROMISE, _MEETING_AGAIN, _OTHER_MEETS} and not is_question(clause),
+            by=_other(found) if form.by == "other" else form.by,
+            score=form.score,
+            definitive=form.definitive,
             due=due,
-            follow_up=follow_up,
+            follow_up=form.follow_up,
         )
     return None
 
 
-_KINDS = (
-    (_MEETING_AGAIN, "speaker", 0.95, True),
-    (_OTHER_MEETS, "other", 0.9, True),
-    (_PROMISE, "speaker", 0.95, False),
-    (_DUTY, "speaker", 0.85, False),
-    (_OFFER, "speaker", 0.8, False),
-    (_REQUEST, "listener", 0.85, False),
-)
+def _other(found: re.Match[str]) -> str:
+    """Who else is to do it: the name where one was said, else "my supervisor" and the like."""
+    return found["name"] or re.sub(r"^(?:And|But|So|Then)\s+", "", found["other"])
 
 
 def _due(deed: str, now: datetime, mentioned: Spoken | None) -> Spoken | None:

@@ -39,6 +39,7 @@ def test_a_question_is_found_with_or_without_its_mark(text: str) -> None:
         "You can do it as we did.",
         "I know what it costs.",
         "What a day.",
+        "May the fifth is fine.",
     ],
 )
 def test_a_statement_is_no_question(text: str) -> None:

@@ -111,7 +111,10 @@ def test_an_unknown_host_is_told(tmp_path: Path) -> None:
         fetched("http://nowhere.invalid/call", tmp_path)
 
 
-PRIVATE = "127.0.0.1 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 224.0.0.1 0.0.0.0 ::1 fe80::1 fd00::1 ::ffff:10.0.0.1"
+PRIVATE = (
+    "127.0.0.1 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 224.0.0.1 0.0.0.0 "
+    "::1 fe80::1 fd00::1 ::ffff:10.0.0.1"
+)
 
 
 @pytest.mark.parametrize("address", PRIVATE.split())
