@@ -130,15 +130,16 @@ class Engine:
             try:
                 if step():
                     self._bell.ring()
-                    continue
+                else:
+                    self._bell.wait(heard, self._idle_s())
             except Exception:  # noqa: BLE001 - a worker outlives whatever one step runs into
                 if self._stopping.is_set():
                     return
                 _log.exception("a step broke; it is tried again")
-            self._bell.wait(heard, self._idle_s())
+                self._bell.wait(heard, _IDLE_S)
 
     def _idle_s(self) -> float:
-        due = None if self._stopping.is_set() else self.store.next_due()
+        due = self.store.next_due()
         return _IDLE_S if due is None else min(_IDLE_S, max(0.05, (due - self.clock()).total_seconds()))
 
 

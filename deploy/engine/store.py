@@ -147,7 +147,9 @@ class Store:
         self._lock = threading.RLock()
         self._db = sqlite3.connect(directory / "engine.sqlite3", check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
-        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
+        self._db.executescript(
+            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON; {_SCHEMA}"
+        )
 
     def close(self) -> None:
         """Let go of the file; another engine may then take it."""
@@ -392,6 +394,7 @@ class Store:
                 "UPDATE jobs SET part = NULL, speakers = '{}', sha256 = NULL, submission = ? WHERE conversation_id = ?",
                 nothing, conversation_id,
             )  # fmt: skip
+        self._rows("PRAGMA wal_checkpoint(TRUNCATE)")  # the log, too, held what was deleted
         return jobs
 
     def jobs_of(self, conversation_id: str) -> list[Job]:

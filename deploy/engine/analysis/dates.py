@@ -14,39 +14,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 _SMALL = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905 - words, not code
-_ORDINALS = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-    "twentieth",
-    "twenty-first",
-    "twenty-second",
-    "twenty-third",
-    "twenty-fourth",
-    "twenty-fifth",
-    "twenty-sixth",
-    "twenty-seventh",
-    "twenty-eighth",
-    "twenty-ninth",
-    "thirtieth",
-    "thirty-first",
-]
+_TO_TWENTIETH = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+_FIRST_NINE = _TO_TWENTIETH.split()[:9]
+_ORDINALS = [*_TO_TWENTIETH.split(), *(f"twenty-{word}" for word in _FIRST_NINE), "thirtieth", "thirty-first"]
 _DAYS = [name.lower() for name in calendar.day_name]
 _MONTHS = [name.lower() for name in calendar.month_name]
 _COUNTS = {**{word: n for n, word in enumerate(_SMALL, 1)}, "a": 1, "an": 1, "the": 1, "a couple of": 2, "a few": 3}

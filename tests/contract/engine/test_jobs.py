@@ -215,3 +215,14 @@ def test_partial_results_are_told_while_the_job_runs(make_stage: StageFactory) -
     stage.engine.run_pending()
     assert stage.status(job_id) == "completed"
     assert [message["text"] for message in seen] == ["Hello"]
+
+
+def test_without_a_model_the_engine_runs_and_says_so(make_stage: StageFactory, tmp_path: Path) -> None:
+    """Jobs end as failed with that reason, and /ready is 503 with the mend."""
+    stage = make_stage(analyzer="whisper", model_dir=tmp_path)
+    ready = stage.engine.app.test_client().get("/ready")
+    assert ready.status_code == 503
+    assert "model.bin is missing" in ready.get_json()["reason"]
+    _, job_id = stage.submit(stage.recording("call"))
+    stage.engine.run_pending()
+    assert reason(stage, job_id) == ready.get_json()["reason"]
