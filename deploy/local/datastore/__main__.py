@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.local.datastore.indexes import load_indexes
 from deploy.local.datastore.server import DatastoreServer, PortTakenError
-from deploy.local.datastore.storage import SchemaError
+from deploy.local.datastore.storage import InUseError, SchemaError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,8 +23,6 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopped.set())
     try:
         indexes = load_indexes(options.index) if options.index else None
-        if options.path is not None:
-            options.path.parent.mkdir(parents=True, exist_ok=True)
         with DatastoreServer(path=options.path, indexes=indexes) as server:
             address = server.start(options.host, options.port)
             sys.stdout.write(f"export DATASTORE_EMULATOR_HOST={address}\n")
@@ -33,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except PortTakenError as error:
         sys.stderr.write(f"{error}: choose another port with --port, or 0 for any free one.\n")
         return 1
-    except (OSError, SchemaError, ValueError) as error:
+    except (InUseError, OSError, SchemaError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _RARE = 1000  # candidates worth sorting rather than walking the sorted index for a limited result
 _RARE_UNLIMITED = 50_000
+_INDEX_ORDER = ("value", "path")  # within one property; a comparison with both is a seek
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,6 @@ class Join:
 
     tables: str
     parameters: tuple[object, ...]
-    path: str  #: the SQL name of the candidate's path
     columns: tuple[str | None, ...]  #: the SQL name of each column; None where the value is constant
     constants: tuple[bytes | None, ...]
 
@@ -98,12 +98,11 @@ class Join:
         if start is None or any(self.constants):
             return "", ()
         names = [name for name in self.columns if name]
-        descending = {column.descending for column in selection.columns}
-        if len(descending) > 1 or len(names) > 2:  # noqa: PLR2004 a property and the key
-            sign = "<=" if selection.columns[0].descending else ">="
-            return f" AND {names[0]} {sign} ?", start.row[:1]
+        one_direction = len({column.descending for column in selection.columns}) == 1
+        if not one_direction or len(names) != len(_INDEX_ORDER):
+            names = names[:1]
         sign = "<=" if selection.columns[0].descending else ">="
-        return f" AND ({', '.join(names)}) {sign} ({', '.join('?' * len(names))})", start.row
+        return f" AND ({', '.join(names)}) {sign} ({', '.join('?' * len(names))})", start.row[: len(names)]
 
 
 def rows_in_order(
@@ -231,7 +230,6 @@ def _join(
     return Join(
         tables=f"{tables} WHERE {where}",
         parameters=tuple(parameter for source in joined for parameter in source.parameters),
-        path=path,
         columns=tuple(names.get(column.name) for column in selection.columns),
         constants=tuple(conjunction.constants.get(column.name) for column in selection.columns),
     )

@@ -83,6 +83,7 @@ class DatastoreServer:
         """Keep data in the file *path*, or in memory; require composite *indexes*, or none at all.
 
         Raises:
+            InUseError: another server has the file open.
             SchemaError: the file belongs to another program or an incompatible version.
         """
         self._storage = Storage(path)

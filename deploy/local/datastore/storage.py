@@ -11,10 +11,11 @@ power cut may take the last transactions with it, but never half of one.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import sqlite3
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,10 @@ class SchemaError(Exception):
     """The file is not a database of this program and version."""
 
 
+class InUseError(Exception):
+    """Another server has the file open."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """One state of an entity; versions and times are microseconds since the epoch, and a version is its time."""
@@ -86,9 +91,11 @@ class Storage:
         """Open *path*, or an empty database in memory.
 
         Raises:
+            InUseError: another server has it open.
             SchemaError: the file belongs to another program or an incompatible version.
         """
         self._path = path
+        self._claim = _claim(path) if path is not None else None
         self._write_lock = threading.RLock()
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -108,6 +115,8 @@ class Storage:
             for connection in self._connections:
                 connection.close()
             self._connections.clear()
+        if self._claim is not None:
+            self._claim.close()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -307,6 +316,20 @@ class Write:
     def reserve(self, partition: Partition, path: bytes) -> None:
         """Never allocate the id at the end of *path*."""
         self.connection.execute("INSERT OR IGNORE INTO reserved VALUES (?, ?)", (partition.id, path))
+
+
+def _claim(path: Path) -> BinaryIO:
+    """Keep other servers off the file while this is open: versions are counted in memory. Death gives it up."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    claim = path.with_name(path.name + ".lock").open("wb")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        claim.close()
+        raise InUseError(
+            f"{path} is in use by another local Datastore: stop that one, or choose another path."
+        ) from error
+    return claim
 
 
 def entity_now(connection: sqlite3.Connection, partition: Partition, path: bytes) -> Stored | None:

@@ -18,7 +18,7 @@ import pytest
 from google.api_core import exceptions
 
 from deploy.local.datastore import DatastoreServer
-from deploy.local.datastore.storage import SchemaError
+from deploy.local.datastore.storage import InUseError, SchemaError
 from tests.contract.datastore.asking import KIND, count, names, thing
 from tests.contract.datastore.backends import connect
 
@@ -137,6 +137,15 @@ def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
 
     with pytest.raises(SchemaError, match="choose another path"):
         DatastoreServer(path=path)
+
+
+def test_a_file_has_one_server(tmp_path: Path) -> None:
+    """A second one is refused while the first runs, and welcome after it."""
+    path = tmp_path / "data.sqlite3"
+    with DatastoreServer(path=path), pytest.raises(InUseError, match="in use by another"):
+        DatastoreServer(path=path)
+
+    DatastoreServer(path=path).stop()
 
 
 def test_another_schema_version_is_refused(tmp_path: Path) -> None:
