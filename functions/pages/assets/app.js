@@ -13,7 +13,8 @@ for (const button of document.querySelectorAll("[data-copy]")) copying(button);
 
 function player(audio) {
   const turns = [...document.querySelectorAll(".turn")];
-  const starts = turns.map((turn) => Number(turn.dataset.start));
+  const secondsOf = (link) => Number(new URLSearchParams(link.search).get("t"));
+  const starts = turns.map((turn) => secondsOf(turn.querySelector("a.seek")));
   const follow = document.querySelector("#follow");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let current = document.querySelector(".turn[aria-current]");
@@ -52,9 +53,8 @@ function player(audio) {
     const link = event.target.closest("a.seek");
     if (!link || audio.error || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    const seconds = Number(link.dataset.t);
     sought = false;
-    audio.currentTime = seconds;
+    audio.currentTime = secondsOf(link);
     audio.play().catch(() => {}); // a browser that does not let it play has still moved
     history.replaceState(null, "", link.href);
     const turn = document.getElementById(link.hash.slice(1));

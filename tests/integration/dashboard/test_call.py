@@ -35,7 +35,8 @@ def test_every_turn_is_there_in_order(client: FlaskClient, rows: CallRows) -> No
 
     turns = page.all("li", "turn")
     assert [turn["class"].split()[-1] for turn in turns] == [turn["role"] for turn in call.truth["turns"]]
-    assert [float(turn["data-start"]) for turn in turns] == [turn["start"] for turn in call.truth["turns"]]
+    times = [link["href"] for link in page.all("a", "seek")][: len(turns)]
+    assert times == [f"?t={turn['start']}#turn-{number}" for number, turn in enumerate(call.truth["turns"], start=1)]
     at = [page.text.index(turn["text"], page.text.index("Transcript")) for turn in call.truth["turns"]]
     assert at == sorted(at)
 
