@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -20,9 +20,9 @@ from deploy.engine.submission import read_member, read_metadata, read_submission
 if TYPE_CHECKING:
     from deploy.engine.engine import Engine
 
+Json = dict[str, Any]
 MAX_BODY_BYTES = 1024**2
 OPEN_PATHS = ("/oauth2/token:generate", "/health", "/ready")
-_CONVERSATION = "/v1/conversations/<conversation_id>"
 #: Fields of a message that are left out unless the query asks for them.
 _ON_REQUEST = {"words": "verbose", "sentiment": "sentiment"}
 #: What Symbl served and the engine does not: a path that matches is answered with 501 and the sentence.
@@ -53,8 +53,7 @@ def build_app(engine: "Engine") -> Flask:
     _add_service(app, engine)
     _add_jobs(app, engine)
     _add_conversations(app, engine)
-    _add_messages(app, engine)
-    _add_insights(app, engine)
+    _add_intelligence(app, engine)
     return app
 
 
@@ -69,12 +68,12 @@ def _authenticate(engine: "Engine") -> None:
 
 
 def _refusal(error: Refused) -> ResponseReturnValue:
-    body: dict[str, Any] = {"message": str(error)}
+    body: Json = {"message": str(error)}
     return jsonify({"statusCode": error.status, **body} if error.status == 429 else body), error.status  # noqa: PLR2004
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
-    for path, sentence in NOT_SERVED if error.code == 404 else ():  # noqa: PLR2004
+    for path, sentence in NOT_SERVED if error.code in {404, 405} else ():
         if re.fullmatch(f"/v1/{path}", request.path):
             return _refusal(NotServed(f"{sentence} docs/engine.md lists what is."))
     return jsonify({"message": error.description or error.name}), error.code or 500
@@ -193,11 +192,7 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
         engine.delete(conversation_id)
         return {"message": "successfully deleted the conversation"}
 
-    @app.get(f"{_CONVERSATION}/members")
-    def list_members(conversation_id: str) -> ResponseReturnValue:
-        return _marked(engine, {"members": views.overview(engine.store.conversation(conversation_id))["members"]})
-
-    @app.put(f"{_CONVERSATION}/members/<member_id>")
+    @app.put("/v1/conversations/<conversation_id>/members/<member_id>")
     def update_member(conversation_id: str, member_id: str) -> ResponseReturnValue:
         given = read_member(_body())
         if given.id != member_id:
@@ -212,62 +207,81 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
 # Conversation intelligence
 
 
-def _add_messages(app: Flask, engine: "Engine") -> None:
-    @app.get(f"{_CONVERSATION}/messages")
-    def read_messages(conversation_id: str) -> ResponseReturnValue:
-        left_out = {field for field, parameter in _ON_REQUEST.items() if not _wanted(parameter)}
-        messages = [_without(left_out, message) for message in _items(engine, conversation_id, "messages")]
-        return _marked(engine, {"messages": messages})
+def _add_intelligence(app: Flask, engine: "Engine") -> None:
+    @app.get("/v1/conversations/<conversation_id>/<kind>")
+    def read_intelligence(conversation_id: str, kind: str) -> ResponseReturnValue:
+        read = _READS.get(kind)
+        if read is None:
+            abort(404)
+        return _marked(engine, read(engine, conversation_id))
 
-    @app.post(f"{_CONVERSATION}/transcript")
+    @app.post("/v1/conversations/<conversation_id>/transcript")
     def write_transcript(conversation_id: str) -> ResponseReturnValue:
         wish = read_transcript_request(_body())
         return _marked(engine, views.transcript(_items(engine, conversation_id, "messages"), wish))
 
-    @app.get(f"{_CONVERSATION}/summary")
-    def read_summary(conversation_id: str) -> ResponseReturnValue:
-        found = _items(engine, conversation_id, "summary")
-        jobs = engine.store.jobs_of(conversation_id)
-        if any(job.status in ACTIVE for job in jobs):
-            raise NotFound("The summary is not ready: the conversation is still being processed.")
-        if all(job.status is JobStatus.FAILED for job in jobs):
-            raise NotFound("There is no summary: the conversation could not be processed.")
-        return _marked(engine, {"summary": found})
 
-    @app.get(f"{_CONVERSATION}/analytics")
-    def read_analytics(conversation_id: str) -> ResponseReturnValue:
-        return _marked(engine, _result(engine, conversation_id, "analytics") or {"metrics": [], "members": []})
+def _members(engine: "Engine", conversation_id: str) -> Json:
+    return {"members": views.overview(engine.store.conversation(conversation_id))["members"]}
 
 
-def _add_insights(app: Flask, engine: "Engine") -> None:
-    def add_list(name: str, key: str) -> None:
-        def view(conversation_id: str) -> ResponseReturnValue:
-            return _marked(engine, {key: _items(engine, conversation_id, key)})
+def _messages(engine: "Engine", conversation_id: str) -> Json:
+    left_out = {field for field, parameter in _ON_REQUEST.items() if not _wanted(parameter)}
+    return {"messages": [_without(left_out, message) for message in _items(engine, conversation_id, "messages")]}
 
-        app.add_url_rule(f"{_CONVERSATION}/{name}", endpoint=name, view_func=view)
 
-    for name, key in (("questions", "questions"), ("action-items", "actionItems"), ("follow-ups", "followUps")):
-        add_list(name, key)
+def _topics(engine: "Engine", conversation_id: str) -> Json:
+    if "customTopicVocabulary" in request.args:
+        raise NotServed("customTopicVocabulary is not served: topics are what the speakers talk about most.")
+    left_out = set() if _wanted("sentiment") else {"sentiment"}
+    no_parents: Json = {} if _wanted("parentRefs") else {"parentRefs": []}
+    topics = _items(engine, conversation_id, "topics")
+    return {"topics": [{**_without(left_out, topic), **no_parents} for topic in topics]}
 
-    @app.get(f"{_CONVERSATION}/topics")
-    def read_topics(conversation_id: str) -> ResponseReturnValue:
-        if "customTopicVocabulary" in request.args:
-            raise NotServed("customTopicVocabulary is not served: topics are what the speakers talk about most.")
-        left_out = set() if _wanted("sentiment") else {"sentiment"}
-        no_parents: dict[str, Any] = {} if _wanted("parentRefs") else {"parentRefs": []}
-        topics = [{**_without(left_out, topic), **no_parents} for topic in _items(engine, conversation_id, "topics")]
-        return _marked(engine, {"topics": topics})
 
-    @app.get(f"{_CONVERSATION}/entities")
-    def read_entities(conversation_id: str) -> ResponseReturnValue:
-        found = _items(engine, conversation_id, "entities")
-        legacy = engine.settings.entities_shape == "legacy"
-        return _marked(engine, {"entities": views.legacy_entities(found) if legacy else found})
+def _entities(engine: "Engine", conversation_id: str) -> Json:
+    found = _items(engine, conversation_id, "entities")
+    legacy = engine.settings.entities_shape == "legacy"
+    return {"entities": views.legacy_entities(found) if legacy else found}
 
-    @app.get(f"{_CONVERSATION}/trackers")
-    @app.get(f"{_CONVERSATION}/trackers-detected")
-    def read_trackers(conversation_id: str) -> ResponseReturnValue:
-        return _marked(engine, _items(engine, conversation_id, "trackers"))
+
+def _summary(engine: "Engine", conversation_id: str) -> Json:
+    found = _items(engine, conversation_id, "summary")
+    jobs = engine.store.jobs_of(conversation_id)
+    if any(job.status in ACTIVE for job in jobs):
+        raise NotFound("The summary is not ready: the conversation is still being processed.")
+    if all(job.status is JobStatus.FAILED for job in jobs):
+        raise NotFound("There is no summary: the conversation could not be processed.")
+    return {"summary": found}
+
+
+def _analytics(engine: "Engine", conversation_id: str) -> Json:
+    return _result(engine, conversation_id, "analytics") or {"metrics": [], "members": []}
+
+
+def _trackers(engine: "Engine", conversation_id: str) -> list[Json]:
+    return _items(engine, conversation_id, "trackers")
+
+
+def _list_of(key: str) -> "Reader":
+    return lambda engine, conversation_id: {key: _items(engine, conversation_id, key)}
+
+
+Reader = Callable[["Engine", str], Json | list[Json]]
+#: What `GET /v1/conversations/{id}/<kind>` answers with; trackers, alone, are a bare array.
+_READS: dict[str, Reader] = {
+    "members": _members,
+    "messages": _messages,
+    "topics": _topics,
+    "questions": _list_of("questions"),
+    "action-items": _list_of("actionItems"),
+    "follow-ups": _list_of("followUps"),
+    "entities": _entities,
+    "analytics": _analytics,
+    "trackers": _trackers,
+    "trackers-detected": _trackers,
+    "summary": _summary,
+}
 
 
 def _result(engine: "Engine", conversation_id: str, kind: str) -> Any:  # noqa: ANN401 - any JSON
@@ -275,13 +289,13 @@ def _result(engine: "Engine", conversation_id: str, kind: str) -> Any:  # noqa: 
     return engine.store.result(conversation_id, kind)
 
 
-def _items(engine: "Engine", conversation_id: str, kind: str) -> list[dict[str, Any]]:
+def _items(engine: "Engine", conversation_id: str, kind: str) -> list[Json]:
     """A list of results, empty before anything was analysed."""
     if _wanted("redact") or "exclude" in request.args:
         raise NotServed("Redaction is not served: nothing would be taken out, so nothing is answered.")
-    found: list[dict[str, Any]] = _result(engine, conversation_id, kind) or []
+    found: list[Json] = _result(engine, conversation_id, kind) or []
     return found
 
 
-def _without(names: Collection[str], item: dict[str, Any]) -> dict[str, Any]:
+def _without(names: Collection[str], item: Json) -> Json:
     return {name: value for name, value in item.items() if name not in names}

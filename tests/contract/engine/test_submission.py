@@ -125,7 +125,14 @@ def test_the_same_recording_twice_makes_two_conversations(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/process/audio", "/v1/process/text", "/v1/manage/trackers", "/v1/process/video/url"]
+    "path",
+    [
+        "/v1/process/audio",
+        "/v1/process/text",
+        "/v1/manage/trackers",
+        "/v1/process/video/url",
+        "/v1/conversations/1/experiences",
+    ],
 )
 def test_what_is_not_served_says_so(idle_stage: Stage, path: str) -> None:
     answer = idle_stage.ask("POST", path, {})
