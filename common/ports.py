@@ -138,6 +138,9 @@ class Inbox(Protocol):
     def worked_off(self, event_id: str, *, now: datetime) -> None:
         """Nothing more is owed to it."""
 
+    def postpone(self, event_id: str, *, until: datetime) -> None:
+        """Not to be due before; nothing happens to one that was worked off."""
+
     def due(self, *, now: datetime, limit: int) -> list[WebhookEvent]:
         """Those that nobody worked off in time."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from common import log
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: What one run looks at; the next run goes on where this one stopped.
 BATCH = 200
+#: An event that was queued again has a task that the queue repeats, and a request that the sweep asks about.
+EVENT_REST = timedelta(minutes=30)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,11 +50,8 @@ class Sweeper:
 
     def sweep(self) -> dict[str, int]:
         """Look at everything that is due; one fault does not keep the rest from its turn."""
-        for request in self.requests.due(now=self.now, limit=BATCH):
-            with log.context(request=request.id):
-                self._try("request", lambda request=request: self._look_at(request))  # type: ignore[misc]  # bound now
-        for event in self.inbox.due(now=self.now, limit=BATCH):
-            self._try("event", lambda event=event: self._work_off(event))  # type: ignore[misc]
+        self._try("requests", self._look_at_requests)
+        self._try("events", self._work_off_events)
         self._try("slots", self._free_orphans)
         self._try("dispatch", self._restart_dispatch)
         return dict(self.found)
@@ -63,6 +62,18 @@ class Sweeper:
         except CalltrackError as error:
             self.found[f"{what}_errors"] += 1
             log.warning("sweep_step_failed", what=what, error=type(error).__name__, reason=str(error))
+        except Exception as error:  # noqa: BLE001  # one row that cannot be read must not stop the repair of all others
+            self.found[f"{what}_errors"] += 1
+            log.defect("sweep_step_broke", error, what=what)
+
+    def _look_at_requests(self) -> None:
+        for request in self.requests.due(now=self.now, limit=BATCH):
+            with log.context(request=request.id):
+                self._try("request", lambda request=request: self._look_at(request))  # type: ignore[misc]  # bound now
+
+    def _work_off_events(self) -> None:
+        for event in self.inbox.due(now=self.now, limit=BATCH):
+            self._try("event", lambda event=event: self._work_off(event))  # type: ignore[misc]  # bound now
 
     def _look_at(self, request: SymblAsyncRequest) -> None:
         """What a request needs follows from where it stands."""
@@ -158,6 +169,7 @@ class Sweeper:
             request, lambda current: current.task_recreated(next_check_at=schedule.next_look(current, self.now))
         )
         self.tasks.enqueue(collect_task(after, event_id=event.id))
+        self.inbox.postpone(event.id, until=self.now + EVENT_REST)
         self.found["events_requeued"] += 1
 
     def _free_orphans(self) -> None:

@@ -58,14 +58,23 @@ class DatastoreInbox:
 
     def worked_off(self, event_id: str, *, now: datetime) -> None:
         """Nothing more is owed to it."""
+        self._change(event_id, worked_off_at=now, next_check_at=None)
+
+    def postpone(self, event_id: str, *, until: datetime) -> None:
+        """Not to be due before; nothing happens to one that was worked off."""
+        self._change(event_id, next_check_at=until)
+
+    def _change(self, event_id: str, **changes: datetime | None) -> None:
+        """Change an event that is still open."""
         key = WEBHOOK_EVENT.key(self._client, event_id)
 
         def body(transaction: datastore.Transaction) -> None:
             entity = self._client.get(key, transaction=transaction)
             if entity is None or entity["worked_off_at"] is not None:
                 return
-            done = dataclasses.replace(WEBHOOK_EVENT.row_of(entity), worked_off_at=now, next_check_at=None)
-            transaction.put(WEBHOOK_EVENT.entity(self._client, done.id, done))
+            event: WebhookEvent = WEBHOOK_EVENT.row_of(entity)
+            changed = dataclasses.replace(event, **changes)  # type: ignore[arg-type]  # names of its own fields
+            transaction.put(WEBHOOK_EVENT.entity(self._client, event.id, changed))
 
         run_in_transaction(self._client, body)
 

@@ -82,10 +82,13 @@ def test_a_terminal_event_is_due_until_it_is_worked_off(claimed: Claimed, inbox:
 
     assert inbox.due(now=due_at - timedelta(seconds=1), limit=9) == []
     assert inbox.due(now=due_at, limit=9) == [event]
+    inbox.postpone(event.id, until=due_at + timedelta(seconds=1))
+    assert inbox.due(now=due_at, limit=9) == []
     inbox.worked_off(event.id, now=NOW)
     inbox.worked_off(event.id, now=NOW + timedelta(hours=1))
     inbox.worked_off("unknown", now=NOW)
     kept, _ = inbox.receive(event, _told)
 
+    inbox.postpone(event.id, until=due_at)
     assert inbox.due(now=due_at, limit=9) == []
     assert (kept.worked_off_at, kept.deliveries) == (NOW, 2)
