@@ -236,7 +236,9 @@ def _problem(
     part: type[pydantic.BaseModel],
 ) -> Problem:
     where = ".".join(str(part) for part in item["loc"])
-    message: str = item["msg"].removeprefix("Value error, ")
+    message: str = item["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+    if item["type"] == "timezone_aware":
+        message = "must say its offset from UTC, as 2026-03-10T09:14:00-05:00 does"
     if item["type"] == "json_invalid":  # half of a surrogate pair: JSON can spell it, Unicode has no such text
         return Problem("metadata", f"is not JSON: {message}")
     if item["type"] == "extra_forbidden":

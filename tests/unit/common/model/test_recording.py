@@ -106,7 +106,7 @@ def test_nothing_said_is_nothing_assumed() -> None:
         ("separate_channels", "true", "valid boolean"),
         ("separate_channels", 1, "valid boolean"),
         ("allow_duplicate", "no", "valid boolean"),
-        ("started_at", "2026-03-01T12:00:00", "timezone"),
+        ("started_at", "2026-03-01T12:00:00", "offset from UTC"),
         ("started_at", "yesterday", "RFC 3339"),
         ("started_at", 1_700_000_000, "RFC 3339"),
         ("started_at", "1700000000", "RFC 3339"),
