@@ -23,7 +23,7 @@ from common.model.intelligence import SECTIONS
 from common.model.listing import list_query, page_token
 from common.model.transcript import as_srt, as_text, as_vtt, turns_of
 from functions import _edge
-from functions.pages.call import call_view, position_of
+from functions.pages.call import call_view, position_of, position_text
 from functions.pages.calls import Paging, call_rows
 from functions.pages.company_settings import (
     business_ux_answer,
@@ -151,7 +151,7 @@ def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnVa
     conversation, job, results = _found(recording_id)
     position = position_of(request.args.get("t"))
     audio_url = _audio_url(conversation)
-    fragment = f"#t={position:g}" if position is not None else ""
+    fragment = f"#t={position_text(position)}" if position is not None else ""
     return _site().page(
         "call.html",
         media_origin=origin_of(audio_url) if audio_url else None,

@@ -77,7 +77,7 @@ class TurnView:
     @property
     def position(self) -> str:
         """Its beginning in seconds, as `?t=` takes it."""
-        return f"{self.start:.3f}".rstrip("0").rstrip(".")
+        return position_text(self.start)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -208,6 +208,11 @@ def position_of(text: str | None) -> float | None:
         return None
     hours, minutes, seconds = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+def position_text(seconds: float) -> str:
+    """A position as `?t=` takes it: seconds, to the millisecond."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
 # The transcript

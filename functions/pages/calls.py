@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from common.model.intelligence import SECTIONS, SectionState
+from common.model.intelligence import SectionState, missing_sections
 from common.model.recording import RecordingId
 from functions.pages.words import MISSING, Moment, Status, label, length, moment, plural, status_of
 
@@ -74,8 +74,7 @@ def _results(request: SymblAsyncRequest) -> str:
     if not stored:
         return ""
     found = [plural(stored[name], thing) for name, thing in _COUNTED.items() if stored.get(name)]
-    settled = {section.name for section in request.sections if section.state is not SectionState.NOT_READY}
-    missing = [label(section.name).lower() for section in SECTIONS if section.name not in settled]
+    missing = [label(section.name).lower() for section in missing_sections(request.sections)]
     parts = [", ".join(found) or "transcript only"] + ([f"still without {', '.join(missing)}"] if missing else [])
     return "; ".join(parts)
 

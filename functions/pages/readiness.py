@@ -6,6 +6,7 @@ import dataclasses
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ class Readiness:
             due = [name for name in self._checks if not self._is_fresh(name, now)]
             for name in due:  # a part that still hangs from the last time is not asked a second time
                 if name not in self._asking or self._asking[name].done():
-                    self._asking[name] = self._workers.submit(self._ask, name)
+                    self._asking[name] = self._workers.submit(copy_context().run, self._ask, name)
             asked = {name: self._asking[name] for name in due}
         wait(asked.values(), timeout=self._deadline_s)
         silent = PartReport(ok=False, ms=self._deadline_s * 1000, as_of=now, why="no answer in time")

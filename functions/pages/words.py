@@ -35,7 +35,7 @@ def signed(score: float) -> str:
 
 def percent(share: float) -> str:
     """A share given in percent, without places."""
-    return f"{share:.0f} %"
+    return f"{share:.0f}\N{NARROW NO-BREAK SPACE}%"
 
 
 def zone(offset: int) -> str:

@@ -78,7 +78,9 @@ function player(audio) {
 function poll(refresh, unfinished) {
   let wait = POLL_MS;
   const say = (text) => {
-    for (const note of document.querySelectorAll("[data-poll-note]")) note.textContent = text;
+    for (const note of document.querySelectorAll("[data-poll-note]")) {
+      if (note.textContent !== text) note.textContent = text; // saying the same again would be read out again
+    }
   };
   const again = () => setTimeout(look, wait);
   const look = async () => {
@@ -110,7 +112,12 @@ function refreshCall(fresh) {
   const finished = !fresh.querySelector("[data-poll=call]");
   const spoken = fresh.querySelector(".turn") && !document.querySelector(".turn");
   if ((finished || spoken) && (!audio || audio.paused)) return location.reload();
-  for (const part of [".lead", ".notice", "aside", ".trail"]) {
+  const [notice, news] = [document, fresh].map((page) => page.querySelector("[data-poll=call]"));
+  if (news && notice.dataset.state !== news.dataset.state) {
+    notice.dataset.state = news.dataset.state;
+    notice.replaceChildren(...document.importNode(news, true).childNodes);
+  }
+  for (const part of [".lead", "aside", ".trail"]) {
     const old = document.querySelector(part);
     const now = fresh.querySelector(part);
     if (!old || !now || old.innerHTML === now.innerHTML || old.contains(document.activeElement)) continue;
