@@ -75,7 +75,7 @@ def as_vtt(turns: Sequence[Turn]) -> str:
     """WebVTT with a voice span per cue (https://www.w3.org/TR/webvtt1/)."""
     cues = [
         f"{_clock(turn.start, '.')} --> {_clock(turn.end, '.')}\n"
-        f"<v {_voice(turn.name)}>{html.escape(turn.text, quote=False)}</v>\n"
+        f"<v {_voice(turn.name)}>{html.escape(_line(turn.text), quote=False)}</v>\n"
         for turn in turns
     ]
     return "\n".join(["WEBVTT\n", *cues])
@@ -84,7 +84,7 @@ def as_vtt(turns: Sequence[Turn]) -> str:
 def as_srt(turns: Sequence[Turn]) -> str:
     """SubRip: numbered cues with the speaker before the words."""
     cues = [
-        f"{number}\n{_clock(turn.start, ',')} --> {_clock(turn.end, ',')}\n{turn.name}: {turn.text}\n"
+        f"{number}\n{_clock(turn.start, ',')} --> {_clock(turn.end, ',')}\n{_line(turn.name)}: {_line(turn.text)}\n"
         for number, turn in enumerate(turns, start=1)
     ]
     return "\n".join(cues)
@@ -92,7 +92,7 @@ def as_srt(turns: Sequence[Turn]) -> str:
 
 def as_text(turns: Sequence[Turn]) -> str:
     """One line per turn: [m:ss] Name: words."""
-    return "".join(f"[{clock(turn.start)}] {turn.name}: {turn.text}\n" for turn in turns)
+    return "".join(f"[{clock(turn.start)}] {_line(turn.name)}: {_line(turn.text)}\n" for turn in turns)
 
 
 def clock(seconds: float) -> str:
@@ -106,6 +106,11 @@ def _clock(seconds: float, mark: str) -> str:
     thousandths = round(max(seconds, 0) * 1000)
     whole, rest = divmod(thousandths, 1000)
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{rest:03d}"
+
+
+def _line(text: str) -> str:
+    """`text` on one line: a blank one would end its cue."""
+    return " ".join(text.split())
 
 
 def _voice(name: str) -> str:
