@@ -35,7 +35,7 @@ def expect_nothing_stored(installation: Installation) -> None:
         (a_wav(), {**ACME, "language_code": "xx"}, "language_code", "use one of"),
         (a_wav(), {**ACME, "number_of_speakers": 99}, "number_of_speakers", "less than or equal to 10"),
         (a_wav(), {**ACME, "separate_channels": "true"}, "separate_channels", "valid boolean"),
-        (a_wav(), {**ACME, "started_at": "2026-03-01T12:00:00"}, "started_at", "timezone"),
+        (a_wav(), {**ACME, "started_at": "2026-03-01T12:00:00"}, "started_at", "offset from UTC"),
         (a_wav(channels=1), {**ACME, "separate_channels": True}, "separate_channels", "set it to false"),
         (a_wav(), {**ACME, "speakers": [{"name": "A", "channel": 5}]}, "speakers", "has 2"),
         (b"", ACME, "audio", "is empty"),
