@@ -42,8 +42,8 @@ distclean: clean ## remove everything that is not in the repository
 
 .run:
 	@$(PYTHON) deploy/setup.py run
-	@$(BIN)/python -m deploy.engine.models fetch || true
+	@$(BIN)/python -m deploy.engine.models fetch >/dev/null || true  # what is missing is told at start
 
 .test:
 	@$(PYTHON) deploy/setup.py test
-	@$(BIN)/python -m deploy.engine.models fetch || true
+	@$(BIN)/python -m deploy.engine.models fetch >/dev/null || true  # what is missing is told at start

@@ -41,7 +41,7 @@ def main() -> int:
     except (AlreadyRunning, PortTaken, SchemaError, RuntimeError, OSError) as error:
         return _stopped(str(error))
     console.say(f"Ready at {stack.url}  (Ctrl-C stops it; state is kept in {settings.state})")
-    _warn_without_model(stack, console)
+    threading.Thread(target=_warn_without_model, args=(stack, console, ended), daemon=True).start()
     if settings.samples:
         threading.Thread(target=_load_samples, args=(settings, stack, console, ended), daemon=True).start()
     ended.wait()
@@ -59,14 +59,22 @@ def _chosen_settings() -> dict[str, str]:
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def _warn_without_model(stack: Stack, console: Console) -> None:
+def _warn_without_model(stack: Stack, console: Console, ended: threading.Event) -> None:
     """Say it now, not only when the first job fails."""
     if stack.settings.symbl_api_url:
         console.say(f"The engine is {stack.settings.symbl_api_url}")
         return
-    engine = requests.get(f"{stack.environment['SYMBL_API_URL']}/ready", timeout=10)
-    if not engine.ok:
-        console.say(f"No recording can be analysed, all jobs will end as failed: {engine.text.strip()}")
+    while not ended.is_set():
+        try:
+            state = requests.get(f"{stack.environment['SYMBL_API_URL']}/ready", timeout=10).json()
+        except requests.RequestException:
+            return  # it has ended: that is told by who watches it
+        if state["ready"]:
+            return
+        if "being loaded" not in state["reason"]:
+            console.say(f"No recording can be analysed, jobs will end as failed: {state['reason']}")
+            return
+        ended.wait(1)
 
 
 def _load_samples(settings: LocalSettings, stack: Stack, console: Console, ended: threading.Event) -> None:
