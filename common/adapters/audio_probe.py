@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: Headers of these tell nothing or lie (a cut MP3 still claims its full length): their packets are added up.
 _COUNTED_FORMATS = frozenset({"mp3", "aac", "amr", "gsm"})
+_CONSTANT_FORMATS = frozenset({"wav", "w64", "au"})
 
 
 def probe(content: BinaryIO, *, size: int) -> AudioProperties:
@@ -30,7 +31,7 @@ def probe(content: BinaryIO, *, size: int) -> AudioProperties:
         with av.open(content, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise Rejected([Problem("audio", "has no sound in it; send an audio recording")])
-            return _properties(cast("InputContainer", container), container.streams.audio[0])
+            return _properties(cast("InputContainer", container), container.streams.audio[0], size=size)
     except (av.error.FFmpegError, ValueError, EOFError) as error:
         raise Rejected(
             [
@@ -41,11 +42,11 @@ def probe(content: BinaryIO, *, size: int) -> AudioProperties:
         ) from error
 
 
-def _properties(container: InputContainer, stream: AudioStream) -> AudioProperties:
+def _properties(container: InputContainer, stream: AudioStream, *, size: int) -> AudioProperties:
     context = stream.codec_context
     if not context.sample_rate or not context.channels:
         raise Rejected([Problem("audio", "does not say its sample rate or channels; send a complete file")])
-    duration = _duration(container, stream)
+    duration = min(_duration(container, stream), _most(container, stream, size=size))
     if duration <= timedelta(0):
         raise Rejected([Problem("audio", "has no length: it holds no sound; send a complete file")])
     return AudioProperties(
@@ -64,6 +65,13 @@ def _duration(container: InputContainer, stream: AudioStream) -> timedelta:
     if container.duration:
         return timedelta(microseconds=container.duration)
     return _counted(container, stream)
+
+
+def _most(container: InputContainer, stream: AudioStream, *, size: int) -> timedelta:
+    """What the bytes can hold where each second has as many: a cut WAV with a `fact` chunk still claims its length."""
+    if container.format.name in _CONSTANT_FORMATS and stream.codec_context.bit_rate:
+        return timedelta(seconds=size * 8 / stream.codec_context.bit_rate)
+    return timedelta.max
 
 
 def _counted(container: InputContainer, stream: AudioStream) -> timedelta:
