@@ -1,0 +1,96 @@
+"""Identity tokens: everything about them is checked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import jwt
+import pytest
+
+from common.adapters.oidc import TokenVerifier
+from common.errors import TryLater, Unauthenticated
+from deploy.local.identity import ISSUER, Identity
+from tests.symbl_stand_in import Answer, SymblStandIn, refusing_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AUDIENCE, EMAIL = "https://functions.example/submit_job", "tasks@p.iam.gserviceaccount.com"
+IDENTITY = Identity.create()
+
+
+@pytest.fixture(scope="module")
+def keys() -> Iterator[str]:
+    server = SymblStandIn().on("/jwks", Answer(body=IDENTITY.jwks()))
+    yield f"{server.url}/jwks"
+    server.close()
+
+
+def claims(**changed: Any) -> dict[str, Any]:
+    now = int(datetime.now(UTC).timestamp())
+    all_ = {"iss": ISSUER, "aud": AUDIENCE, "email": EMAIL, "email_verified": True, "iat": now, "exp": now + 3600}
+    return {name: value for name, value in {**all_, **changed}.items() if value is not None}
+
+
+def signed(key: Any = None, *, algorithm: str = "RS256", **changed: Any) -> str:
+    return jwt.encode(claims(**changed), key or IDENTITY.key, algorithm=algorithm, headers={"kid": IDENTITY.key_id})
+
+
+def caller(keys: str, token: str) -> str:
+    return TokenVerifier(jwks_url=keys, issuers=[ISSUER]).verify_caller(token, audience=AUDIENCE, emails={EMAIL})
+
+
+def test_a_good_token_names_its_caller(keys: str) -> None:
+    """As the local identity makes them, too."""
+    assert caller(keys, signed()) == EMAIL
+    assert caller(keys, IDENTITY.token(audience=AUDIENCE, email=EMAIL, now=datetime.now(UTC))) == EMAIL
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"exp": int((datetime.now(UTC) - timedelta(minutes=1)).timestamp())},
+        {"iat": int((datetime.now(UTC) + timedelta(hours=1)).timestamp())},
+        {"aud": "https://functions.example/collect_results"},
+        {"aud": [AUDIENCE + "x"]},
+        {"iss": "https://accounts.example"},
+        {"email": "somebody@p.iam.gserviceaccount.com"},
+        {"email": None},
+        {"email_verified": False},
+        {"email_verified": "true"},
+        {"exp": None},
+        {"iat": None},
+        {"aud": None},
+        {"iss": None},
+    ],
+    ids=str,
+)
+def test_a_token_with_anything_wrong_is_refused(keys: str, changed: dict[str, Any]) -> None:
+    """Missing claims as well as wrong ones."""
+    with pytest.raises(Unauthenticated):
+        caller(keys, signed(**changed))
+
+
+def test_only_the_announced_key_signs(keys: str) -> None:
+    """Not another one under its name, not the public key as a secret, not nobody."""
+    tokens = [
+        signed(Identity.create().key),
+        jwt.encode(claims(), "", algorithm="none", headers={"kid": IDENTITY.key_id}),
+        jwt.encode(claims(), "public key as a secret, thirty-two bytes", algorithm="HS256",
+                   headers={"kid": IDENTITY.key_id}),
+        jwt.encode(claims(), IDENTITY.key, algorithm="RS256", headers={"kid": "unknown"}),
+        signed()[:-4] + "AAAA",
+        "",
+        "a.b.c",
+    ]  # fmt: skip
+
+    for token in tokens:
+        with pytest.raises(Unauthenticated):
+            caller(keys, token)
+
+
+def test_keys_out_of_reach_are_nobodys_fault() -> None:
+    """The call is repeated."""
+    with pytest.raises(TryLater):
+        caller(f"{refusing_url()}/jwks", signed())
