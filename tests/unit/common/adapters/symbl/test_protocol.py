@@ -58,6 +58,8 @@ AGENT = rows.MemberAnalytics(
     overlaps=(rows.OverlapWith(member_id="2", name="Caller", percent=0.6, seconds=1.5),),
 )
 SENTENCE = rows.SummarySentence(id="1", text="The caller asked for the price.", message_ids=("6001",))
+MEMBERS = (*rows.SECTION_NAMES, "actionItems", "followUps", "id", "text", "from", "name", "type", "matches", "metrics",
+           "members", "overlap", "timeOffset")  # fmt: skip
 PRICING = rows.MessageRef(message_id="6001", text="What does it cost?", offset=-1)
 
 CASES: dict[str, tuple[str, object]] = {
@@ -203,9 +205,7 @@ def test_an_answer_outside_the_contract_names_the_place(section: str, body: byte
     st.sampled_from(rows.SECTION_NAMES),
     st.recursive(
         st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=2)
-        | st.dictionaries(st.sampled_from([*rows.SECTION_NAMES, "actionItems", "followUps", "id", "text", "from",
-                                           "name", "type", "matches", "metrics", "members", "overlap", "timeOffset"]), inner),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(MEMBERS), inner),
         max_leaves=12,
     ),
 )  # fmt: skip
