@@ -12,12 +12,15 @@ import pytest
 from common.model.company import CompanyDefaults
 from common.model.job import JobStatus
 from common.model.tasks import Stage
+from tests.conftest import SETTINGS
 from tests.factories import SampleCall, a_wav, sample_calls
 
 if TYPE_CHECKING:
     from deploy.engine.engine import Engine
     from tests.integration.pipeline.installation import Installation
 
+#: What must never stand in a log: what proves who we are, and what a speaker is called.
+SECRETS = (SETTINGS["WEBHOOK_SECRETS"].split(",")[0], "Bearer ", "accessToken", "@brightline", "appSecret")
 CALLS = {call.path.stem: call for call in sample_calls()}
 
 
@@ -68,7 +71,10 @@ def test_a_recording_goes_from_pending_to_complete(
     assert " ".join(turn["text"] for turn in turns)[:20] == " ".join(t["text"] for t in call.truth["turns"])[:20]
     assert installation.services.requests.due(now=installation.clock() + timedelta(days=9), limit=9) == []
 
-    capsys.readouterr()
+    logged = capsys.readouterr().out
+    secrets = [*SECRETS, *(row["text"] for row in call.truth["turns"] if len(row["text"]) > 20), "X-Goog-Signature"]
+    assert '"event": "job_accepted"' in logged
+    assert [secret for secret in secrets if secret in logged] == []
     print("\n" + steps.report())  # the counts are what operators pay for
 
 
