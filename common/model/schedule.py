@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 OVERDUE_SHARE = 0.4
 
 #: A claim whose submission was never sent is looked at after this: its task must have been lost.
-UNSENT_LIMIT = timedelta(seconds=30)
+UNSENT_LIMIT = timedelta(seconds=15)
 #: Longer than a submission may take from `sent_at` on (read time-out 180 s, function 200 s, dispatch deadline 240 s).
 SUBMISSION_LIMIT = timedelta(seconds=250)
 #: How long an attempt whose outcome is unknown may stay unfound at the engine before it counts as lost.

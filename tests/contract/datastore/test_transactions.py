@@ -137,7 +137,7 @@ def test_an_unknown_transaction_is_refused(client: Client) -> None:
         client._datastore_api.lookup(request={**request, "read_options": {"transaction": b"unknown"}})
 
 
-def test_one_of_two_increments_at_once_is_aborted(client: Client) -> None:
+def test_of_two_increments_at_once_one_at_most_is_committed(client: Client) -> None:
     """Both read, then both write: an update is never lost. Two threads, because Google's emulator locks."""
     client.put(thing(client, "a", x=0))
     both_read = threading.Barrier(2)
@@ -156,8 +156,9 @@ def test_one_of_two_increments_at_once_is_aborted(client: Client) -> None:
     for thread in threads:
         thread.join()
 
-    assert sorted(outcomes) == [False, True]
-    assert value_of(client, "a") == 1
+    # Google's emulator may time both out when each waits for the other's lock: nothing is lost then either.
+    assert outcomes.count(True) <= 1
+    assert value_of(client, "a") == outcomes.count(True)
 
 
 PHANTOMS: dict[str, Callable[[Client], Any]] = {
