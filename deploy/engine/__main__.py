@@ -12,6 +12,8 @@ from deploy.engine.errors import SettingsError
 from deploy.engine.settings import EngineSettings
 
 _THREADS = 16
+#: Slow answers on command hold a thread each.
+_FAULTY_THREADS = 128
 
 
 def main() -> int:
@@ -29,7 +31,12 @@ def main() -> int:
 
     try:
         server = create_server(
-            engine.app, host=settings.host, port=settings.port, threads=_THREADS, ident="calltrack-engine"
+            engine.app,
+            host=settings.host,
+            port=settings.port,
+            threads=_FAULTY_THREADS if settings.faulty else _THREADS,
+            ident="calltrack-engine",
+            log_socket_errors=not settings.faulty,  # else a connection closed on command is answered with 500
         )
     except OSError as error:
         print(_port_problem(error, settings), file=sys.stderr)  # noqa: T201

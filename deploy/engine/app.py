@@ -47,9 +47,8 @@ def build_app(engine: "Engine") -> Flask:
     app = Flask("deploy.engine", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.before_request(lambda: _authenticate(engine))
-    app.register_error_handler(Refused, _refusal)
-    app.register_error_handler(HTTPException, _http_error)
+    app.before_request(lambda: None if request.path in OPEN_PATHS else authenticate(engine))
+    report_errors(app)
     _add_service(app, engine)
     _add_jobs(app, engine)
     _add_conversations(app, engine)
@@ -60,9 +59,18 @@ def build_app(engine: "Engine") -> Flask:
 # What holds for every call
 
 
-def _authenticate(engine: "Engine") -> None:
-    if request.path in OPEN_PATHS:
-        return
+def report_errors(app: Flask) -> None:
+    """Answer with `{"message": …}` and the right status whatever *app* refuses."""
+    app.register_error_handler(Refused, _refusal)
+    app.register_error_handler(HTTPException, _http_error)
+
+
+def authenticate(engine: "Engine") -> None:
+    """Let the request pass whose token is good.
+
+    Raises:
+        Unauthorized: it has none, or another.
+    """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     engine.tokens.check(token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key"))
 

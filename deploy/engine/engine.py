@@ -61,7 +61,7 @@ class Engine:
         self.tokens = Tokens(store, settings, clock)
         self.analyst = Analyst(store, settings, clock, listener)
         self._fetcher = Fetcher(store, settings, clock)
-        self._courier = Courier(store, settings, clock)
+        self.courier = Courier(store, settings, clock)
         self._bell = Bell()
         self._stopping = threading.Event()
         sweep_audio(store, settings)
@@ -100,7 +100,7 @@ class Engine:
 
     def run_pending(self) -> int:
         """Do in this thread all that can be done now (due webhooks, downloads, analyses); return the steps taken."""
-        steps = (self._courier.step, self._fetcher.step, self.analyst.step)
+        steps = (self.courier.step, self._fetcher.step, self.analyst.step)
         count = 0
         while any(step() for step in steps):
             count += 1
@@ -108,7 +108,7 @@ class Engine:
 
     def start(self) -> None:
         """Work in threads from now on; they die with the process."""
-        pools = (("fetch", self._fetcher.step, FETCHERS), ("webhook", self._courier.step, COURIERS),
+        pools = (("fetch", self._fetcher.step, FETCHERS), ("webhook", self.courier.step, COURIERS),
                  ("analyse", self.analyst.step, self.settings.workers))  # fmt: skip
         for name, step, size in pools:
             for index in range(size):
@@ -123,6 +123,10 @@ class Engine:
         for thread in self._threads:
             thread.join(_STOP_S / len(self._threads))
         self.store.close()
+
+    def wait(self, seconds: float) -> None:
+        """Let *seconds* pass; the engine's end ends the waiting."""
+        self._stopping.wait(seconds)
 
     def _work(self, step: Callable[[], bool]) -> None:
         while not self._stopping.is_set():
@@ -143,13 +147,24 @@ class Engine:
         return _IDLE_S if due is None else min(_IDLE_S, max(0.05, (due - self.clock()).total_seconds()))
 
 
-def create_engine(settings: EngineSettings, *, clock: Clock = utc_now, listener: Listener | None = None) -> Engine:
-    """Put an engine together; nothing runs yet.
+def create_engine(
+    settings: EngineSettings,
+    *,
+    clock: Clock = utc_now,
+    listener: Listener | None = None,
+    wait: Callable[[float], object] | None = None,
+) -> Engine:
+    """Put an engine together; nothing runs yet. *wait* lets seconds pass where a fault makes an answer slow.
 
     Raises:
         SettingsError: another engine uses the same state directory.
     """
-    return Engine(settings, store=Store(settings.state), listener=listener or _listener(settings), clock=clock)
+    engine = Engine(settings, store=Store(settings.state), listener=listener or _listener(settings), clock=clock)
+    if settings.faulty:
+        from deploy.engine.faults.installation import install  # noqa: PLC0415 - only where faults are asked for
+
+        install(engine, wait=wait or engine.wait)
+    return engine
 
 
 def _listener(settings: EngineSettings) -> Listener:

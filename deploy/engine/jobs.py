@@ -103,7 +103,7 @@ class Analyst:
 
     def step(self) -> bool:
         """Analyse one recording; False if there is none to analyse."""
-        job = self._taken.take(lambda ids_: self._store.runnable(besides=ids_))
+        job = self._taken.take(self._runnable)
         if job is None:
             return False
         try:
@@ -111,6 +111,9 @@ class Analyst:
         finally:
             self._taken.release(job)
         return True
+
+    def _runnable(self, besides: Collection[str]) -> Job | None:
+        return self._store.runnable(besides=besides)
 
     def _analyse(self, found: Job) -> None:
         job = self._store.started(found, self._clock())

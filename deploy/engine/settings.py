@@ -4,14 +4,20 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from deploy.engine.errors import SettingsError
+from deploy.engine.faults.plan import AnyFault, read_faults
 
 PREFIX = "ENGINE_"
 REPOSITORY = Path(__file__).resolve().parents[2]
+WebhookKey = Literal["id", "jobId", "both"]
+
+
+def _switches(value: object) -> object:
+    return read_faults(value) if isinstance(value, str) else value
 
 
 class EngineSettings(BaseModel):
@@ -41,9 +47,13 @@ class EngineSettings(BaseModel):
     max_duration_s: float = Field(4 * 3600, gt=0)
 
     token_lifetime_s: int = Field(86400, ge=1)
-    webhook_key: Literal["id", "jobId", "both"] = "id"
+    webhook_key: WebhookKey = "id"
     webhook_timeout_s: float = Field(10, gt=0)
     entities_shape: Literal["new", "legacy"] = "new"
+
+    faults: Annotated[tuple[AnyFault, ...], BeforeValidator(_switches)] = ()
+    faults_seed: int = 0
+    faults_api: bool = False
 
     @model_validator(mode="after")
     def _credentials_off_loopback(self) -> Self:
@@ -61,6 +71,20 @@ class EngineSettings(BaseModel):
         if self.analyzer == "replay" and self.replay_dir is None:
             raise ValueError("ENGINE_ANALYZER=replay needs ENGINE_REPLAY_DIR, a directory of transcripts")
         return self
+
+    @model_validator(mode="after")
+    def _faults_api_on_loopback(self) -> Self:
+        if self.faults_api and not _is_loopback(self.host):
+            raise ValueError(
+                f"ENGINE_FAULTS_API=true lets a caller break the engine, and ENGINE_HOST={self.host} is reachable from "
+                "other machines: set ENGINE_HOST=127.0.0.1, or give the faults by ENGINE_FAULTS"
+            )
+        return self
+
+    @property
+    def faulty(self) -> bool:
+        """Whether anything may go wrong on command."""
+        return self.faults_api or bool(self.faults)
 
     @property
     def credentials(self) -> tuple[str, str]:

@@ -239,6 +239,11 @@ class Store:
             raise NotFound(UNKNOWN_JOB)
         return _job(row)
 
+    def newest_job_besides(self, job_id: str) -> str | None:
+        """The id of the job that was accepted last, *job_id* aside."""
+        row = self._row("SELECT id FROM jobs WHERE id != ? ORDER BY number DESC LIMIT 1", job_id)
+        return row["id"] if row else None
+
     def active_jobs(self) -> int:
         """How many jobs count against the cap."""
         row = self._row("SELECT count(*) AS n FROM jobs WHERE status IN (?, ?)", *ACTIVE)
@@ -339,6 +344,15 @@ class Store:
         self._rows(
             "UPDATE deliveries SET attempts = attempts + 1, due_at = ? WHERE number = ?", iso(due_at), delivery.number
         )
+
+    def delayed(self, delivery: Delivery, due_at: datetime) -> None:
+        """The webhook is not to be sent before *due_at*; nothing was tried."""
+        self._rows("UPDATE deliveries SET due_at = ? WHERE number = ?", iso(due_at), delivery.number)
+
+    def next_delivery(self, job_id: str) -> Delivery | None:
+        """The oldest webhook of a job that is still to be accepted, whenever it is due."""
+        row = self._row("SELECT * FROM deliveries WHERE job_id = ? ORDER BY number LIMIT 1", job_id)
+        return _delivery(row) if row else None
 
     # Conversations
 

@@ -29,10 +29,8 @@ class Tokens:
             BadRequest: a field is missing or wrong.
             Unauthorized: not the pair of the settings.
         """
-        given = _credentials(body)
+        self.check_credentials(*_credentials(body))
         known = self._settings.credentials
-        if not all(hmac.compare_digest(g.encode(), k.encode()) for g, k in zip(given, known, strict=True)):
-            raise Unauthorized(BAD_CREDENTIALS)
         now = self._clock()
         with self._store.transaction():
             current = self._store.token(known[0])
@@ -41,6 +39,17 @@ class Tokens:
                 self._store.put_token(known[0], *current)
         token, end = current
         return {"accessToken": token, "expiresIn": int((end - now).total_seconds())}
+
+    def check_credentials(self, app_id: str, app_secret: str) -> None:
+        """Accept the pair of the settings.
+
+        Raises:
+            Unauthorized: it is another.
+        """
+        given = (app_id, app_secret)
+        known = self._settings.credentials
+        if not all(hmac.compare_digest(g.encode(), k.encode()) for g, k in zip(given, known, strict=True)):
+            raise Unauthorized(BAD_CREDENTIALS)
 
     def check(self, token: str | None) -> None:
         """Accept a token that is still good.

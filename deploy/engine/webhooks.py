@@ -4,13 +4,15 @@ Nothing about repeats is documented for Symbl but that a receiver must answer 20
 and number are ours. Webhooks of one job are sent one after another, so only a repeat can arrive out of order.
 """
 
+import json
 import logging
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 from deploy.engine.instants import Clock
-from deploy.engine.settings import EngineSettings
-from deploy.engine.store import Delivery, Store
+from deploy.engine.settings import EngineSettings, WebhookKey
+from deploy.engine.store import Delivery, JobStatus, Store
 from deploy.engine.wire import Unreachable, post_json
 
 RETRY_AFTER_S = (1, 5, 25)
@@ -26,20 +28,24 @@ class Courier:
         self._settings = settings
         self._clock = clock
         self._under_way: set[str] = set()
-        self._lock = threading.Lock()
+        self._free = threading.Condition()
 
     def step(self) -> bool:
         """Send one webhook that is due; False if there is none."""
-        with self._lock:
-            delivery = self._store.due_delivery(self._clock(), besides=self._under_way)
+        return self._deliver(lambda: self._store.due_delivery(self._clock(), besides=self._under_way))
+
+    def _deliver(self, find: Callable[[], Delivery | None]) -> bool:
+        with self._free:
+            delivery = find()
             if delivery is None:
                 return False
             self._under_way.add(delivery.job_id)
         try:
             self._send(delivery)
         finally:
-            with self._lock:
+            with self._free:
                 self._under_way.discard(delivery.job_id)
+                self._free.notify_all()
         return True
 
     def _send(self, delivery: Delivery) -> None:
@@ -56,10 +62,13 @@ class Courier:
 
     def _refusal(self, delivery: Delivery) -> str | None:
         """Why the receiver did not accept, or None."""
+        return self._post(delivery.url, payload(delivery.job_id, delivery.status, self._settings.webhook_key))
+
+    def _post(self, url: str, body: bytes) -> str | None:
         try:
             status = post_json(
-                delivery.url,
-                self._payload(delivery),
+                url,
+                body,
                 allow_private=self._settings.allow_private_urls,
                 timeout_s=self._settings.webhook_timeout_s,
             )
@@ -67,6 +76,8 @@ class Courier:
             return str(error)
         return None if status == _ACCEPTED else f"HTTP {status}"
 
-    def _payload(self, delivery: Delivery) -> dict[str, str]:
-        keys = ("id", "jobId") if self._settings.webhook_key == "both" else (self._settings.webhook_key,)
-        return {**dict.fromkeys(keys, delivery.job_id), "status": delivery.status.value}
+
+def payload(job_id: str, status: JobStatus, key: WebhookKey) -> bytes:
+    """The body that tells *status* of a job."""
+    keys = ("id", "jobId") if key == "both" else (key,)
+    return json.dumps({**dict.fromkeys(keys, job_id), "status": status.value}).encode()

@@ -8,13 +8,11 @@ import contextlib
 import hashlib
 import http.client
 import ipaddress
-import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from deploy.engine.errors import EngineError, FetchFailed
@@ -70,16 +68,14 @@ def _refuse_unusable(answer: http.client.HTTPResponse, max_bytes: int) -> None:
         raise FetchFailed(f"the recording has {answer.length} bytes, more than {max_bytes} (ENGINE_MAX_DOWNLOAD_BYTES)")
 
 
-def post_json(url: str, body: Mapping[str, Any], *, allow_private: bool, timeout_s: float) -> int:
-    """POST *body*; return the status.
+def post_json(url: str, body: bytes, *, allow_private: bool, timeout_s: float) -> int:
+    """POST *body*, which is JSON; return the status.
 
     Raises:
         Unreachable: no answer within *timeout_s* seconds.
     """
     try:
-        with _exchange(
-            "POST", url, allow_private=allow_private, timeout_s=timeout_s, body=json.dumps(body).encode()
-        ) as answer:
+        with _exchange("POST", url, allow_private=allow_private, timeout_s=timeout_s, body=body) as answer:
             return answer.status
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(_words(error)) from error

@@ -105,13 +105,13 @@ class Stage:
                 **settings,
             }
         )
-        self.engine: Engine = create_engine(self.settings, clock=self.clock, listener=listener)
+        self.engine: Engine = create_engine(self.settings, clock=self.clock, listener=listener, wait=self.clock.advance)
         self.token = ""
 
     def restarted(self) -> None:
         """The engine dies without a word, and another takes its place."""
         self.engine.store.close()
-        self.engine = create_engine(self.settings, clock=self.clock)
+        self.engine = create_engine(self.settings, clock=self.clock, wait=self.clock.advance)
 
     def recording(self, name: str, turns: list[dict[str, Any]] | None = None, duration: float = 20.0) -> str:
         """Publish a recording that the engine can replay; return its URL."""
