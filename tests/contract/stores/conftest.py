@@ -10,14 +10,58 @@ from common.adapters.datastore.inbox import DatastoreInbox
 from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
+from tests.contract.datastore.backends import connect, find_emulator, fresh_project, run_emulator
 from tests.factories import NOW, a_conversation, a_pending_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from google.cloud import datastore
 
     from common.model.job import SymblAsyncRequest
+    from deploy.local.datastore import DatastoreServer
+
+
+@pytest.fixture(scope="session")
+def google_address() -> Iterator[str]:
+    found = find_emulator()
+    if isinstance(found, str):
+        pytest.skip(f"Google's emulator is not installed: {found}")
+    yield from run_emulator(*found)
+
+
+@pytest.fixture(params=["embedded", pytest.param("google", marks=pytest.mark.google)])
+def backend(request: pytest.FixtureRequest) -> str | None:
+    """The address of Google's emulator; None for the embedded server."""
+    return None if request.param == "embedded" else request.getfixturevalue("google_address")
+
+
+@pytest.fixture
+def embedded_alone(backend: str | None) -> None:
+    """For what the emulator cannot be asked: its channel takes 4 MiB, and its locks wait for seconds."""
+    if backend is not None:
+        pytest.skip("not on Google's emulator: large answers and lost races")
+
+
+@pytest.fixture
+def make_client(backend: str | None, empty_datastore: DatastoreServer) -> Callable[[], datastore.Client]:
+    """Makes clients, each as a process of its own would have it, of one empty Datastore."""
+    project = fresh_project()
+    if backend is None:
+        return lambda: empty_datastore.in_process_client(project)
+    return lambda: _beginning_at_once(connect(backend, project))
+
+
+def _beginning_at_once(client: datastore.Client) -> datastore.Client:
+    """The emulator aborts a transaction that begins with its first read: see `KNOWN_DIFFERENCES["begin_later"]`."""
+    begin = client.transaction
+    client.transaction = lambda **options: begin(**{**options, "begin_later": False})  # type: ignore[method-assign, no-untyped-call]  # the library is untyped
+    return client
+
+
+@pytest.fixture
+def datastore_client(make_client: Callable[[], datastore.Client]) -> datastore.Client:
+    return make_client()
 
 
 @pytest.fixture

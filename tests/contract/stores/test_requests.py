@@ -156,6 +156,7 @@ def test_pages_follow_one_another_to_the_end(
     assert pages == max(1, -(-len(expected) // 2))
 
 
+@pytest.mark.usefixtures("embedded_alone")
 def test_a_page_is_whole_even_where_datastore_answers_in_batches(
     recordings: DatastoreRecordings, requests: DatastoreRequests
 ) -> None:

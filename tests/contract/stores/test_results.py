@@ -28,6 +28,7 @@ def _put(results: DatastoreResults, section: SectionKind, rows: tuple[object, ..
     results.put([(section, rows)], conversation_id=conversation, recording_id="r")
 
 
+@pytest.mark.usefixtures("embedded_alone")
 def test_a_four_hour_call_is_stored_and_read_back(
     results: DatastoreResults, datastore_client: datastore.Client
 ) -> None:

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
 from common.model import slot as slots_of_a_cap
 from common.model.job import JobStatus
-from tests.conftest import PROJECT
 from tests.factories import NOW, an_error
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from common.model.job import SymblAsyncRequest
     from common.model.slot import Lease
-    from deploy.local.datastore import DatastoreServer
 
     Added = Callable[..., SymblAsyncRequest]
 
@@ -96,8 +96,9 @@ def test_a_lease_that_its_request_does_not_hold_is_freed(
     assert [lease.request_id for lease in slots.leases()] == [used.id]
 
 
+@pytest.mark.usefixtures("embedded_alone")
 def test_no_race_of_dispatchers_exceeds_the_cap_or_doubles_a_lease(
-    added: Added, empty_datastore: DatastoreServer
+    added: Added, make_client: Callable[[], datastore.Client]
 ) -> None:
     """Dispatchers and finishers at once: between its claim and its release a slot belongs to nobody else."""
     cap, jobs, dispatchers = 4, 24, 6
@@ -108,7 +109,7 @@ def test_no_race_of_dispatchers_exceeds_the_cap_or_doubles_a_lease(
     done = threading.Event()
 
     def dispatcher(seed: int) -> None:
-        client = empty_datastore.in_process_client(PROJECT)
+        client = make_client()
         slots, requests = DatastoreSlots(client), DatastoreRequests(client)
         chance = random.Random(seed)
         turn = 0
@@ -144,7 +145,7 @@ def test_no_race_of_dispatchers_exceeds_the_cap_or_doubles_a_lease(
             (was[0], now[0]) == ("claimed", "released") and was[1] == now[1]
             for was, now in zip(of_slot[::2], of_slot[1::2], strict=True)
         )
-    assert DatastoreSlots(empty_datastore.in_process_client(PROJECT)).leases() == []
+    assert DatastoreSlots(make_client()).leases() == []
 
 
 def _expect_at_most(cap: int, leases: list[Lease]) -> None:
