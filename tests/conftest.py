@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 from hypothesis import settings
 
 from common import bootstrap
+from deploy.engine.errors import ModelMissing
+from deploy.engine.models import find_model
+from deploy.engine.settings import EngineSettings
 from deploy.local.datastore import DatastoreServer, load_indexes
+from tests.local_stack import EngineView, Process, RealCalls, all_recordings, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +34,32 @@ def datastore_server() -> Iterator[DatastoreServer]:
     """The embedded Datastore, holding queries to deploy/index.yaml as production does."""
     with DatastoreServer(indexes=load_indexes(ROOT / "deploy" / "index.yaml")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def real_calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCalls]:
+    """The six sample calls, through the whole local stack and the real engine: about 45 s, once for all tests.
+
+    Skipped, with the reason, where the speech model cannot be had.
+    """
+    try:
+        find_model(EngineSettings(), ask_hub=False)
+    except ModelMissing as missing:
+        pytest.skip(f"the speech model cannot be had: {missing}")
+    port, engine_port = free_port(), free_port()
+    environment = {
+        "LOCAL_STATE": str(tmp_path_factory.mktemp("real") / "state"),
+        "PORT": str(port),
+        "ENGINE_PORT": str(engine_port),
+    }
+    with Process(["-m", "deploy.local"], environment) as stack:
+        stack.wait_for(r"\d of 6 sample calls are analysed", patience_s=280)
+        url = f"http://127.0.0.1:{port}"
+        whole = [
+            requests.get(f"{url}/api/v1/recordings/{listed['id']}", timeout=30).json() for listed in all_recordings(url)
+        ]
+        recordings = {recording["external_id"]: recording for recording in whole}
+        yield RealCalls(url=url, engine=EngineView(f"http://127.0.0.1:{engine_port}"), recordings=recordings)
 
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,18 @@
-"""The whole local stack in tests: real servers, the real functions, the engine with replayed transcripts."""
+"""Stacks of their own, in processes that can be killed."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import os
-import re
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 
 from deploy.local.settings import LocalSettings
+from tests.local_stack import Process, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).resolve().parents[2]
-REPLAY = {"ENGINE_ANALYZER": "replay", "ENGINE_REPLAY_DIR": str(ROOT / "samples")}
-PATIENCE_S = 100.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -40,73 +21,6 @@ def local_settings(tmp_path: Path) -> LocalSettings:
     return LocalSettings(
         port=free_port(), engine_port=free_port(), state=tmp_path / "state", samples=False, sweep_interval_s=1
     )
-
-
-@dataclasses.dataclass
-class Process:
-    """A program of the project in a process of its own; its output is read line by line as it comes."""
-
-    argv: list[str]
-    environment: dict[str, str]
-
-    def __enter__(self) -> Self:
-        self.lines: list[str] = []
-        self._said = threading.Condition()
-        self._process = subprocess.Popen(
-            [sys.executable, *self.argv],
-            cwd=ROOT,
-            env={**os.environ, **self.environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def kill(self) -> None:
-        """Kill -9."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        self._reader.join()
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, float]:
-        """Its exit status, and how many seconds it took to end."""
-        began = time.monotonic()
-        self._process.send_signal(number)
-        status = self._process.wait(timeout=20)
-        return status, time.monotonic() - began
-
-    def wait_for(self, pattern: str, *, times: int = 1, patience_s: float = PATIENCE_S) -> None:
-        """Until `pattern` was said that often; fails at once if the process ends before."""
-        expression = re.compile(pattern)
-
-        def said() -> bool:
-            return sum(1 for line in self.lines if expression.search(line)) >= times
-
-        with self._said:
-            done = self._said.wait_for(lambda: said() or self._process.poll() is not None, timeout=patience_s)
-            story = f"{pattern!r} was not said {times} times:\n" + "".join(self.lines[-40:])
-            assert done, story
-            assert said(), story
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._said:
-                self.lines.append(line)
-                self._said.notify_all()
-        self._process.wait()
-        with self._said:
-            self._said.notify_all()
 
 
 @pytest.fixture
@@ -118,51 +32,3 @@ def run_process() -> Iterator[Any]:
             return started.enter_context(Process(list(argv), environment))
 
         yield start
-
-
-@dataclasses.dataclass(frozen=True)
-class EngineView:
-    """What the engine has on its books, asked with its own API."""
-
-    url: str
-
-    def conversations(self) -> list[dict[str, Any]]:
-        token = requests.post(
-            f"{self.url}/oauth2/token:generate",
-            json={"type": "application", "appId": "local", "appSecret": "local"},
-            timeout=10,
-        ).json()["accessToken"]
-        answer = requests.get(
-            f"{self.url}/v1/conversations",
-            params={"limit": "1000", "startTime": "2000-01-01T00:00:00.000Z", "endTime": "2100-01-01T00:00:00.000Z"},
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
-        )
-        answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()["conversations"]
-        return found
-
-
-def all_recordings(url: str) -> list[dict[str, Any]]:
-    answer = requests.get(f"{url}/api/v1/recordings", timeout=30)
-    answer.raise_for_status()
-    found: list[dict[str, Any]] = answer.json()["recordings"]
-    return found
-
-
-def wait_until_settled(url: str, *, count: int) -> list[dict[str, Any]]:
-    """The recordings, once `count` of them are complete or failed; connection errors are waited out."""
-    give_up_at = time.monotonic() + PATIENCE_S
-    found: list[dict[str, Any]] = []
-    while time.monotonic() < give_up_at:
-        with contextlib.suppress(requests.RequestException):
-            found = all_recordings(url)
-            if sum(1 for recording in found if is_settled(recording)) >= count:
-                return found
-        time.sleep(0.1)
-    states = [(r["file_name"], r["request"]["status"], r["results"]) for r in found]
-    raise AssertionError(f"not settled in {PATIENCE_S} s: {states}")
-
-
-def is_settled(recording: dict[str, Any]) -> bool:
-    return bool(recording["request"]["status"] == "failed" or recording["results"]["state"] == "complete")

@@ -10,7 +10,7 @@ import requests
 
 from deploy.local.samples import SampleLoader
 from deploy.local.stack import Stack
-from tests.e2e.conftest import REPLAY, EngineView, Process, wait_until_settled
+from tests.local_stack import REPLAY, EngineView, Process, wait_until_settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable

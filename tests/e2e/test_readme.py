@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from deploy.local.stack import Stack
-from tests.e2e.conftest import REPLAY, ROOT, Process, all_recordings, free_port, wait_until_settled
+from tests.local_stack import REPLAY, ROOT, Process, all_recordings, free_port, wait_until_settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable

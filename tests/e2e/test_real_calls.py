@@ -1,6 +1,6 @@
 """The main job on real input: six calls go in, what comes out of the API is scored against their ground truth.
 
-About a minute: the real recogniser listens to eleven minutes of speech on both cores, once for all tests of this file.
+About a minute: the real recogniser listens to nine minutes of speech on both cores, once for all tests.
 """
 
 from __future__ import annotations
@@ -8,19 +8,13 @@ from __future__ import annotations
 import json
 import statistics
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-import requests
 
-from deploy.engine.models import find_model
-from deploy.engine.settings import EngineSettings
 from deploy.local.samples import CALLS
-from tests.e2e.conftest import ROOT, Process, free_port, is_settled
+from tests.local_stack import ROOT, RealCalls
 from tests.scoring import Score, word_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -31,35 +25,9 @@ SIDES = {"left": 1, "right": 2}
 
 
 @pytest.fixture(scope="module")
-def analysed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
-    """The URL of a stack with the real engine, and its recordings by sample name, once all are analysed."""
-    try:
-        find_model(EngineSettings(), ask_hub=False)
-    except Exception as error:  # noqa: BLE001  # whatever keeps the model away, the reason is shown
-        pytest.skip(f"the speech model cannot be had: {error}")
-    port, engine_port = free_port(), free_port()
-    environment = {
-        "LOCAL_STATE": str(tmp_path_factory.mktemp("real") / "state"),
-        "PORT": str(port),
-        "ENGINE_PORT": str(engine_port),
-    }
-    with Process(["-m", "deploy.local"], environment) as stack:
-        stack.wait_for(r"\d of 6 sample calls are analysed", patience_s=240)
-        url = f"http://127.0.0.1:{port}"
-        listed = requests.get(f"{url}/api/v1/recordings", timeout=30).json()["recordings"]
-        assert all(is_settled(recording) for recording in listed)
-        whole = [requests.get(f"{url}/api/v1/recordings/{r['id']}", timeout=30).json() for r in listed]
-        yield url, {recording["external_id"]: recording for recording in whole}
-
-
-@pytest.fixture(scope="module")
-def transcripts(analysed: tuple[str, dict[str, dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+def transcripts(real_calls: RealCalls) -> dict[str, list[dict[str, Any]]]:
     """The turns of each call, as the API gives them."""
-    url, recordings = analysed
-    return {
-        name: requests.get(f"{url}/api/v1/recordings/{recording['id']}/transcript", timeout=30).json()["turns"]
-        for name, recording in recordings.items()
-    }
+    return {name: real_calls.transcript(name) for name in CALLS}
 
 
 def truth(name: str) -> dict[str, Any]:
@@ -71,9 +39,9 @@ def said(turns: list[dict[str, Any]], channel: int) -> str:
     return " ".join(turn["text"] for turn in turns if turn["channel"] == channel)
 
 
-def test_every_call_is_completed_with_all_its_results(analysed: tuple[str, dict[str, dict[str, Any]]]) -> None:
+def test_every_call_is_completed_with_all_its_results(real_calls: RealCalls) -> None:
     """Nothing is missing, nothing is waiting, and each was submitted once."""
-    _, recordings = analysed
+    recordings = real_calls.recordings
     assert sorted(recordings) == sorted(CALLS)
     for recording in recordings.values():
         assert recording["request"]["status"] == "completed"
@@ -132,11 +100,9 @@ def test_turns_begin_when_they_begin(
     assert median <= MAX_MEDIAN_START_ERROR_S
 
 
-def test_talk_time_is_right(
-    analysed: tuple[str, dict[str, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_talk_time_is_right(real_calls: RealCalls, capsys: pytest.CaptureFixture[str]) -> None:
     """Talk time per speaker is within 7 % of the truth."""
-    _, recordings = analysed
+    recordings = real_calls.recordings
     worst = 0.0
     for name in CALLS:
         true = truth(name)
@@ -151,10 +117,10 @@ def test_talk_time_is_right(
 
 
 def test_trackers_are_found_in_exactly_the_turns_that_say_them(
-    analysed: tuple[str, dict[str, dict[str, Any]]],
+    real_calls: RealCalls,
 ) -> None:
     """Every expected tracker of every call, and no other."""
-    _, recordings = analysed
+    recordings = real_calls.recordings
     for name in CALLS:
         found = {tracker["name"] for tracker in recordings[name]["results"]["trackers"]}
         assert found == set(truth(name)["expected"]["trackers"]), name

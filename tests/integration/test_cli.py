@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.conftest import REPLAY, ROOT, Process, free_port
+from tests.local_stack import REPLAY, ROOT, Process, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,22 +3,20 @@
 import dataclasses
 import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.engine.errors import ModelMissing
 from deploy.engine.instants import parse_instant
-from deploy.engine.models import find_model
-from deploy.engine.settings import REPOSITORY, EngineSettings
+from deploy.engine.settings import REPOSITORY
 from tests.contract.engine.stage import Outside, Stage
+from tests.local_stack import RealCalls
 from tests.scoring import Score, word_errors
 
 SAMPLES = REPOSITORY / "samples"
 SIDES = {"agent": 1, "customer": 2}
-CALLS = sorted(path.name.removesuffix(".script.json") for path in SAMPLES.glob("*.script.json"))
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 
@@ -58,17 +56,20 @@ class Call:
 
 
 @pytest.fixture(scope="session")
-def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Call]]:
-    """All six calls, submitted over HTTP and analysed by the real recogniser."""
-    try:
-        find_model(EngineSettings(), ask_hub=False)
-    except ModelMissing as missing:
-        pytest.skip(f"the speech model cannot be had: {missing}")
-    outside = Outside()
-    stage = Stage(tmp_path_factory.mktemp("engine"), outside, analyzer="whisper")
-    yield {name: analysed(stage, name) for name in CALLS}
-    stage.engine.stop()
-    outside.close()
+def calls(real_calls: RealCalls) -> dict[str, Call]:
+    """All six calls, as the engine of the running stack answers for them."""
+    return {
+        name: Call(
+            json.loads((SAMPLES / f"{name}.json").read_text()),
+            answers(real_calls.engine.get, f"/v1/conversations/{recording['request']['conversation_id']}"),
+        )
+        for name, recording in real_calls.recordings.items()
+    }
+
+
+def answers(get: Callable[[str], Any], path: str) -> dict[str, Any]:
+    kinds = ("messages?verbose=true", "questions", "action-items", "follow-ups", "analytics", "trackers", "summary")
+    return {kind.partition("?")[0]: get(f"{path}/{kind}") for kind in kinds}
 
 
 def analysed(stage: Stage, name: str) -> Call:
@@ -85,9 +86,7 @@ def analysed(stage: Stage, name: str) -> Call:
     )
     stage.engine.run_pending()
     assert stage.status(job_id) == "completed"
-    kinds = ("messages?verbose=true", "questions", "action-items", "follow-ups", "analytics", "trackers", "summary")
-    path = f"/v1/conversations/{conversation_id}"
-    return Call(truth, {kind.partition("?")[0]: stage.get(f"{path}/{kind}") for kind in kinds})
+    return Call(truth, answers(stage.get, f"/v1/conversations/{conversation_id}"))
 
 
 def test_word_errors_stay_under_five_percent(calls: dict[str, Call], capsys: pytest.CaptureFixture[str]) -> None:
