@@ -85,8 +85,7 @@ class Strikes:
                 return False
             count.struck += 1
             count.per_target[target.key] += 1
-            name = as_json(switch)["fault"]
-            self._log.append({"at": iso(self._clock()), "fault": name, "hit": target.key, "name": target.name})
+            self._log.append(_strike(switch, target, self._clock()))
             return True
 
     def _lasts(self, switch: Switch) -> bool:
@@ -98,3 +97,10 @@ class Strikes:
         if fault.each is not None and count.per_target[target.key] >= fault.each:
             return False
         return fault.rate == 1 or self._random.random() < fault.rate
+
+
+def _strike(switch: Switch, target: Target, now: datetime) -> dict[str, Any]:
+    story = {"at": iso(now), "fault": as_json(switch)["fault"], "hit": target.key}
+    if target.path:
+        story["when"] = target.moment
+    return story if target.name is None else {**story, "name": target.name}

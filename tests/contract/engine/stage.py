@@ -65,9 +65,12 @@ class Outside:
                 self.wfile.write(body)
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outside.posts.append({"path": self.path, "type": self.headers["Content-Type"], "body": body})
-                self.send_response(outside.answers.get(self.path, 200))
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                body = _json(raw)
+                outside.posts.append(
+                    {"path": self.path, "type": self.headers["Content-Type"], "body": body, "size": len(raw)}
+                )
+                self.send_response(outside.answers.get(self.path, 400 if body is None else 200))
                 self.send_header("Location", "/elsewhere")
                 self.end_headers()
 
@@ -86,6 +89,13 @@ class Outside:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
 
 
 class Stage:
@@ -136,6 +146,11 @@ class Stage:
         answer = self.ask("GET", path)
         assert answer.status_code == 200, answer.get_data(as_text=True)
         return answer.get_json()
+
+    def fail(self, *switches: dict[str, Any], seed: int = 0) -> None:
+        """Put faults in force, in place of those that are."""
+        answer = self.ask("PUT", "/engine/faults", {"faults": list(switches), "seed": seed})
+        assert answer.status_code == 200, answer.get_data(as_text=True)
 
     def log_in(self, **changes: str) -> TestResponse:
         body = {"type": "application", "appId": "local", "appSecret": "local", **changes}

@@ -1,0 +1,138 @@
+"""Faults over a real socket: connections that close, answers that come too late, and threads that race."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from deploy.engine.settings import REPOSITORY
+from tests.contract.engine.stage import Outside
+from tests.contract.engine.test_server import command, environment
+
+SUBMIT = "/v1/process/audio/url"
+CREDENTIALS = {"type": "application", "appId": "local", "appSecret": "local"}
+LATE_S = 0.3
+
+
+class Served:
+    """An engine in a process of its own, and a client of it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+        token = self.session.post(f"{url}/oauth2/token:generate", json=CREDENTIALS, timeout=5).json()["accessToken"]
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def fail(self, *switches: dict[str, Any]) -> None:
+        plan = {"faults": list(switches)}
+        assert self.session.put(f"{self.url}/engine/faults", json=plan, timeout=5).status_code == 200
+
+    def submit(self, attempt: str, timeout: float = 5, **fields: Any) -> requests.Response:
+        body = {"url": "http://127.0.0.1:9/call", "metadata": {"attempt": attempt}, **fields}
+        return self.session.post(f"{self.url}{SUBMIT}", json=body, timeout=timeout)
+
+    def attempts(self) -> set[str]:
+        found = self.session.get(f"{self.url}/v1/conversations", timeout=5).json()["conversations"]
+        return {conversation["metadata"]["attempt"] for conversation in found}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    settings = {"ENGINE_FAULTS_API": "true", "ENGINE_ALLOW_PRIVATE_URLS": "true"}
+    process = subprocess.Popen(
+        command(),
+        cwd=REPOSITORY,
+        env=environment(tmp_path_factory.mktemp("engine"), **settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield Served(process.stdout.readline().split()[3])
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def raw_answer(url: str, request: bytes) -> bytes:
+    """All that comes back over one connection until it is closed."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5) as connection:
+        connection.sendall(request)
+        answer = b""
+        while piece := connection.recv(4096):
+            answer += piece
+    return answer
+
+
+def test_a_closed_connection_carries_not_a_byte(served: Served) -> None:
+    """No status, no headers: the server says nothing at all, and answers the next connection."""
+    request = b"GET /health HTTP/1.1\r\nHost: engine\r\n\r\n"
+    served.fail({"fault": "connection_closed", "path": "/health", "next": 1})
+    assert raw_answer(served.url, request) == b""
+    assert requests.get(f"{served.url}/health", timeout=5).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(("when", "exists"), [("before", False), ("after", True)])
+def test_a_client_sees_a_reset(served: Served, when: str, *, exists: bool) -> None:
+    served.fail({"fault": "connection_closed", "on": "submissions", "when": when})
+    with pytest.raises(requests.ConnectionError, match="Connection aborted"):
+        served.submit(f"reset {when}")
+    assert (f"reset {when}" in served.attempts()) is exists
+
+
+def test_a_client_times_out_though_its_job_was_accepted(served: Served) -> None:
+    served.fail({"fault": "slow_answer", "on": "submissions", "by_s": LATE_S})
+    with pytest.raises(requests.ReadTimeout):
+        served.submit("slow", timeout=LATE_S / 3)
+    assert "slow" in served.attempts()
+
+
+def test_a_read_is_slow(served: Served) -> None:
+    served.fail({"fault": "slow_answer", "path": "/ready", "by_s": LATE_S / 3})
+    assert served.session.get(f"{served.url}/ready", timeout=5).elapsed.total_seconds() >= LATE_S / 3
+
+
+def test_an_engine_that_is_away_can_be_called_back(served: Served) -> None:
+    served.fail({"fault": "away"})
+    with pytest.raises(requests.ConnectionError, match="Connection aborted"):
+        served.attempts()
+    assert requests.delete(f"{served.url}/engine/faults", auth=("local", "local"), timeout=5).json()["faults"] == []
+    assert served.session.get(f"{served.url}/ready", timeout=5).status_code == 200
+
+
+def test_scheduled_comes_before_the_answer_though_couriers_race_for_it(served: Served, outside: Outside) -> None:
+    """Once, and whoever of them has it."""
+    served.fail({"fault": "webhook_early"})
+    for number in range(10):
+        answer = served.submit(f"early {number}", webhookUrl=outside.url(f"/hook/{number}"))
+        told = [post["body"] for post in outside.posts if post["path"] == f"/hook/{number}"]
+        assert {"id": answer.json()["jobId"], "status": "scheduled"} in told
+        assert [body["status"] for body in told].count("scheduled") == 1
+
+
+def test_faults_can_be_given_by_a_file(tmp_path: Path) -> None:
+    """For a run that is to fail from its first moment on."""
+    (tmp_path / "faults.json").write_text(json.dumps([{"fault": "away"}]))
+    settings = environment(tmp_path, ENGINE_FAULTS=str(tmp_path / "faults.json"))
+    process = subprocess.Popen(
+        command(), cwd=REPOSITORY, env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().split()[3]
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{url}/health", timeout=5)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
