@@ -49,6 +49,8 @@ def main() -> int:
     threading.Thread(target=server.run, daemon=True).start()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"Engine ready at http://{host}:{server.effective_port} ({engine.listener.name})", flush=True)  # noqa: T201
+    if settings.faulty:
+        print("This engine fails on command (ENGINE_FAULTS, ENGINE_FAULTS_API).", file=sys.stderr, flush=True)  # noqa: T201
     missing = engine.listener.ready()
     if missing:
         print(f"No recording can be analysed: {missing}", file=sys.stderr, flush=True)  # noqa: T201

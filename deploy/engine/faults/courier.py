@@ -46,30 +46,39 @@ class FaultyCourier(Courier):
         return self._store.next_delivery(job_id)
 
     def _send(self, delivery: Delivery) -> None:
-        if self._held_back(delivery):
+        hold_s = self._hold_s(delivery)
+        if hold_s is not None:
+            self._store.delayed(delivery, self._clock() + timedelta(seconds=hold_s))
             return
         super()._send(delivery)
-        with self._holding:
-            overtaken = self._held.pop(delivery.job_id, [])
-        for held in overtaken:
-            self._store.delayed(held, self._clock())
+        for overtaken in self._overtaken_by(delivery):
+            self._store.delayed(overtaken, self._clock())
 
-    def _held_back(self, delivery: Delivery) -> bool:
+    def _hold_s(self, delivery: Delivery) -> float | None:
+        """How long the webhook is held back, or None; asked once for each."""
         with self._holding:
             if delivery.number in self._seen:
-                return False
+                return None
             self._seen.add(delivery.number)
         target = self._target(delivery)
-        delay = self._strikes.first(target, WebhookDelayed)
-        reorder = self._strikes.first(target, WebhookReordered) if delivery.status in ACTIVE else None
-        if delay is None and reorder is None:
-            return False
-        if reorder is not None and delay is None:
-            with self._holding:
-                self._held.setdefault(delivery.job_id, []).append(delivery)
-        wait = delay.by_s if delay else reorder.hold_s if reorder else 0
-        self._store.delayed(delivery, self._clock() + timedelta(seconds=wait))
-        return True
+        delayed = self._strikes.first(target, WebhookDelayed)
+        if delayed is not None:
+            return delayed.by_s
+        reordered = self._strikes.first(target, WebhookReordered) if delivery.status in ACTIVE else None
+        if reordered is None:
+            return None
+        with self._holding:
+            self._held.setdefault(delivery.job_id, []).append(delivery)
+        return reordered.hold_s
+
+    def _overtaken_by(self, sent: Delivery) -> list[Delivery]:
+        """The held ones that came before *sent*; those after it stay held."""
+        with self._holding:
+            held = self._held.pop(sent.job_id, [])
+            later = [delivery for delivery in held if delivery.number > sent.number]
+            if later:
+                self._held[sent.job_id] = later
+        return [delivery for delivery in held if delivery.number < sent.number]
 
     def _refusal(self, delivery: Delivery) -> str | None:
         target = self._target(delivery)

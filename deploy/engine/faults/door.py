@@ -26,6 +26,7 @@ from deploy.engine.faults.plan import (
     Target,
     Unanswered,
     WebhookEarly,
+    name_of,
 )
 from deploy.engine.store import TOO_MANY_JOBS, UNKNOWN_CONVERSATION, UNKNOWN_JOB
 from deploy.engine.tokens import BAD_CREDENTIALS, BAD_TOKEN
@@ -111,7 +112,7 @@ class Door:
                 _set_json(answer, _emptied(answer.get_json()))
             case RubbishAnswer():
                 _spoil(answer, fault)
-        answer.headers[FAULT_HEADER] = type(fault).__name__
+        answer.headers[FAULT_HEADER] = name_of(fault)
         return answer
 
     def _error(self, fault: ErrorAnswer, call: Target) -> Response:

@@ -184,7 +184,7 @@ class EmptyAnswer(Altered):
     """The right shape with nothing in it, as before anything was analysed."""
 
     fault: Literal["empty_answer"]
-    on: CallKind | Literal["all"] = "reads"
+    on: Literal["reads"] = "reads"
 
 
 class RubbishAnswer(Altered):
@@ -198,7 +198,7 @@ class ShortToken(Altered):
     """The account's token, the one given out, ends *lifetime_s* seconds from now."""
 
     fault: Literal["short_token"]
-    on: CallKind | Literal["all"] = "tokens"
+    on: Literal["tokens"] = "tokens"
     lifetime_s: int = Field(ge=1)
 
 
@@ -206,7 +206,7 @@ class WebhookEarly(Altered):
     """`scheduled` is delivered before the submission is answered."""
 
     fault: Literal["webhook_early"]
-    on: CallKind | Literal["all"] = "submissions"
+    on: Literal["submissions"] = "submissions"
 
 
 class Away(Switch):
@@ -322,6 +322,12 @@ def _fields() -> dict[str, set[str]]:
 FIELDS = _fields()
 
 
-def as_json(fault: Switch) -> dict[str, Any]:
+def as_json(switch: Switch) -> dict[str, Any]:
     """The switch as it was given."""
-    return fault.model_dump(exclude_unset=True)
+    return switch.model_dump(exclude_unset=True)
+
+
+def name_of(switch: Switch) -> str:
+    """What the switch is called in a plan."""
+    name: str = as_json(switch)["fault"]
+    return name

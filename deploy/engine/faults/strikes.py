@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from deploy.engine.faults.plan import Fault, Plan, Switch, Target, as_json
+from deploy.engine.faults.plan import Fault, Plan, Switch, Target, as_json, name_of
 from deploy.engine.instants import Clock, iso
 
 LOG_LENGTH = 200
@@ -100,7 +100,7 @@ class Strikes:
 
 
 def _strike(switch: Switch, target: Target, now: datetime) -> dict[str, Any]:
-    story = {"at": iso(now), "fault": as_json(switch)["fault"], "hit": target.key}
+    story = {"at": iso(now), "fault": name_of(switch), "hit": target.key}
     if target.path:
         story["when"] = target.moment
     return story if target.name is None else {**story, "name": target.name}

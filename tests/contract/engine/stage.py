@@ -45,13 +45,19 @@ class Clock:
 
 
 class Outside:
-    """A web server on loopback: `files` are served by path, `answers` are statuses for paths, POSTs are kept."""
+    """A web server on loopback: `files` are served by path, `answers` are statuses for paths, POSTs are kept.
+
+    A POST has `arrived` before it is answered, which a closed `gate` holds up.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.answers: dict[str, int] = {}
         self.posts: list[dict[str, Any]] = []
         self.gets: list[str] = []
+        self.arrived = threading.Event()
+        self.gate = threading.Event()
+        self.gate.set()
         outside = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -70,6 +76,8 @@ class Outside:
                 outside.posts.append(
                     {"path": self.path, "type": self.headers["Content-Type"], "body": body, "size": len(raw)}
                 )
+                outside.arrived.set()
+                outside.gate.wait(5)
                 self.send_response(outside.answers.get(self.path, 400 if body is None else 200))
                 self.send_header("Location", "/elsewhere")
                 self.end_headers()

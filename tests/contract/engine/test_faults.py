@@ -1,10 +1,12 @@
 """Faults on command: each switch does what it says, to whom it says, and the engine keeps to the truth."""
 
+import concurrent.futures
 import json
 from typing import Any
 
 import pytest
 
+from deploy.engine.faults.courier import FaultyCourier
 from deploy.engine.faults.door import ConnectionClosed
 from deploy.engine.jobs import Analyst
 from deploy.engine.webhooks import Courier
@@ -74,13 +76,27 @@ def test_webhooks_are_reordered(stage: Stage, switch: dict[str, Any], order: lis
 
 
 def test_a_reordered_webhook_that_nothing_follows_comes_after_its_time(stage: Stage) -> None:
-    worked_off(stage, {"fault": "webhook_reordered", "status": "in_progress", "hold_s": 8}, {"fault": "job_stuck"})
-    stage.clock.advance(7.9)
+    """And if it is refused then, again after a second, as any other."""
+    held = {"fault": "webhook_reordered", "status": "in_progress", "hold_s": 8}
+    worked_off(stage, held, {"fault": "job_stuck"})
+    stage.outside.answers["/hook"] = 500
+    told = []
+    for seconds in (0, 7.9, 0.1, 0.9, 0.1):
+        stage.clock.advance(seconds)
+        stage.engine.run_pending()
+        told.append(stage.outside.statuses().count("in_progress"))
+    assert told == [0, 0, 1, 1, 2]
+
+
+def test_one_that_is_held_longer_stays_held_when_an_earlier_one_has_been_sent(stage: Stage) -> None:
+    stage.fail({"fault": "webhook_reordered"}, {"fault": "job_stuck"})
+    stage.submit(stage.recording("call"), webhookUrl=stage.outside.url("/hook"))
+    assert stage.engine.courier.step()
+    stage.clock.advance(10)
+    stage.engine.run_pending()
+    stage.clock.advance(20)
     stage.engine.run_pending()
     assert stage.outside.statuses() == ["scheduled"]
-    stage.clock.advance(0.1)
-    stage.engine.run_pending()
-    assert stage.outside.statuses() == ["scheduled", "in_progress"]
 
 
 def test_a_delayed_webhook_comes_late(stage: Stage) -> None:
@@ -157,6 +173,23 @@ def test_a_submission_without_a_webhook_has_none_early(stage: Stage) -> None:
     assert bodies(stage) == []
 
 
+def test_a_webhook_that_a_courier_has_in_hand_is_waited_for(stage: Stage) -> None:
+    """So that it is delivered before the answer, and once."""
+    stage.outside.gate.clear()
+    _, job_id = stage.submit(stage.recording("call"), webhookUrl=stage.outside.url("/hook"))
+    courier = stage.engine.courier
+    assert isinstance(courier, FaultyCourier)
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        sending = threads.submit(courier.step)
+        assert stage.outside.arrived.wait(5)
+        ahead = threads.submit(courier.send_ahead, job_id)
+        assert not concurrent.futures.wait([ahead], 0.05).done
+        stage.outside.gate.set()
+        assert sending.result(5)
+    assert ahead.exception() is None
+    assert stage.outside.statuses() == ["scheduled"]
+
+
 # Calls
 
 
@@ -178,7 +211,7 @@ def test_a_submission_breaks(stage: Stage, status: int, when: str, accepted: lis
     """Before the job exists, or after."""
     stage.fail({"fault": "error_answer", "status": status, "on": "submissions", "when": when})
     answer = stage.ask("POST", SUBMIT, submission(stage))
-    assert (answer.status_code, answer.headers["X-Engine-Fault"]) == (status, "ErrorAnswer")
+    assert (answer.status_code, answer.headers["X-Engine-Fault"]) == (status, "error_answer")
     assert set(answer.get_json()) == {"message"}
     assert listed(stage) == accepted
 

@@ -163,5 +163,5 @@ class FaultyHistory(RuleBasedStateMachine):
 
 TestFaultyHistory = FaultyHistory.TestCase
 TestFaultyHistory.settings = settings(
-    max_examples=20, stateful_step_count=8, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=12, stateful_step_count=8, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
