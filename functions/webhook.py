@@ -7,7 +7,6 @@ look: the collect stage asks the engine with our own credentials.
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from common import log
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from common.model.job import SymblAsyncRequest
     from common.ports import Inbox, TaskQueue
 
-#: A request that is not known (yet) is looked for again after this.
-UNKNOWN_REQUEST_WAIT = timedelta(seconds=5)
 _PARTS = 3
 
 

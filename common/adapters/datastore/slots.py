@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from google.cloud.datastore.query import PropertyFilter
-
 from common.adapters.datastore.codec import to_entity
 from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, SYMBL_SLOT, slot_key
 from common.adapters.datastore.transactions import run_in_transaction
@@ -76,8 +74,3 @@ class DatastoreSlots:
             return True
 
         return run_in_transaction(self._client, body)
-
-    def held_by(self, request_id: RequestId) -> list[Lease]:
-        """The slots of one request, for people who look into a stuck one."""
-        query = self._client.query(kind=SYMBL_SLOT.name, filters=[PropertyFilter("request_id", "=", request_id)])
-        return [SYMBL_SLOT.row_of(entity) for entity in query.fetch()]
