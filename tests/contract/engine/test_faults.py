@@ -88,15 +88,18 @@ def test_a_reordered_webhook_that_nothing_follows_comes_after_its_time(stage: St
     assert told == [0, 0, 1, 1, 2]
 
 
-def test_one_that_is_held_longer_stays_held_when_an_earlier_one_has_been_sent(stage: Stage) -> None:
+def test_one_that_is_held_waits_for_a_later_one_though_an_earlier_one_is_sent(stage: Stage) -> None:
     stage.fail({"fault": "webhook_reordered"}, {"fault": "job_stuck"})
     stage.submit(stage.recording("call"), webhookUrl=stage.outside.url("/hook"))
-    assert stage.engine.courier.step()
+    assert stage.engine.courier.step()  # holds `scheduled`, for 30 s
     stage.clock.advance(10)
-    stage.engine.run_pending()
+    stage.engine.run_pending()  # holds `in_progress`
     stage.clock.advance(20)
     stage.engine.run_pending()
     assert stage.outside.statuses() == ["scheduled"]
+    stage.ask("DELETE", "/engine/faults")
+    stage.engine.run_pending()
+    assert stage.outside.statuses() == ["scheduled", "completed", "in_progress"]
 
 
 def test_a_delayed_webhook_comes_late(stage: Stage) -> None:
@@ -292,6 +295,12 @@ def test_tokens_end_soon(stage: Stage) -> None:
     assert client.get("/v1/conversations", headers=headers).status_code == 200
     stage.clock.advance(0.1)
     assert client.get("/v1/conversations", headers=headers).status_code == 401
+
+
+def test_a_token_s_life_is_never_lengthened(make_stage: StageFactory) -> None:
+    stage = make_stage(faults_api=True, token_lifetime_s=3)
+    stage.fail({"fault": "short_token", "lifetime_s": 10})
+    assert stage.log_in().get_json()["expiresIn"] == 3
 
 
 @pytest.mark.parametrize("status", [401, 503])
