@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import re
+import socket
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from http import HTTPStatus
@@ -47,8 +48,9 @@ _HTML = "<html><body><h1>Welcome to nginx!</h1></body></html>"
 class ConnectionClosed(ConnectionResetError):  # noqa: N818 - it says what is to be done
     """Nothing is to be answered: WSGI servers close the connection where an application raises it.
 
-    Werkzeug takes any `ConnectionError` for a client that is gone; waitress any `OSError`, where it is started with
-    `log_socket_errors=False`.
+    Waitress takes any `OSError` for a client that is gone, where it is started with `log_socket_errors=False`.
+    Werkzeug's own server takes any `ConnectionError` for one, but then waits for its next request, so `Door` shuts
+    its socket.
     """
 
 
@@ -79,7 +81,13 @@ class Door:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, or raise `ConnectionClosed`."""
-        return self._answer(environ)(environ, start_response)
+        try:
+            answer = self._answer(environ)
+        except ConnectionClosed:
+            if isinstance(connection := environ.get("werkzeug.socket"), socket.socket):
+                connection.shutdown(socket.SHUT_RDWR)
+            raise
+        return answer(environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment) -> Response:
         call = self._target(environ)

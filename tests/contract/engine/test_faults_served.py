@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from werkzeug.serving import make_server
 
 from deploy.engine.settings import REPOSITORY
-from tests.contract.engine.stage import Outside
+from tests.contract.engine.stage import Outside, StageFactory
 from tests.contract.engine.test_server import command, environment
 
 SUBMIT = "/v1/process/audio/url"
@@ -118,6 +120,21 @@ def test_scheduled_comes_before_the_answer_though_couriers_race_for_it(served: S
         told = [post["body"] for post in outside.posts if post["path"] == f"/hook/{number}"]
         assert {"id": answer.json()["jobId"], "status": "scheduled"} in told
         assert [body["status"] for body in told].count("scheduled") == 1
+
+
+def test_werkzeug_s_server_closes_the_connection_too(make_stage: StageFactory) -> None:
+    """For tests that serve the engine from their own process."""
+    stage = make_stage(faults='[{"fault": "connection_closed", "path": "/health", "next": 1}]')
+    server = make_server("127.0.0.1", 0, stage.engine.app, threaded=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/health"
+    try:
+        with pytest.raises(requests.ConnectionError, match="Connection aborted"):
+            requests.get(url, timeout=5)
+        assert requests.get(url, timeout=5).json() == {"status": "ok"}
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_faults_can_be_given_by_a_file(tmp_path: Path) -> None:
