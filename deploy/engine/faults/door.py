@@ -95,16 +95,16 @@ class Door:
             raise ConnectionClosed("the engine is away")
         fault = self._strikes.first(call, Unanswered)
         if fault is not None:
-            return self._struck(Response(), fault, call)
+            return self._struck(Response(), None, fault, call)
         answer = Response.from_app(self._app, environ, buffered=True)
         if answer.status_code < HTTPStatus.BAD_REQUEST:
-            after = dataclasses.replace(call, moment="after")
+            after, told = dataclasses.replace(call, moment="after"), answer.get_json(silent=True)
             for altering in self._strikes.on(after, CallFault):
-                answer = self._struck(answer, altering, after)
+                answer = self._struck(answer, told, altering, after)
         return answer
 
-    def _struck(self, answer: Response, fault: CallFault, call: Target) -> Response:
-        """What becomes of *answer*; that of a call that was never heard is still empty."""
+    def _struck(self, answer: Response, told: Any, fault: CallFault, call: Target) -> Response:  # noqa: ANN401 - any JSON
+        """What becomes of *answer*, whatever others made of what the engine *told*; nothing where it was not asked."""
         match fault:
             case ConnectionLost():
                 raise ConnectionClosed(f"the connection is closed {fault.when} the call was heard")
@@ -113,11 +113,11 @@ class Door:
             case SlowAnswer():
                 self._wait(fault.by_s)
             case WebhookEarly():
-                self._courier.send_ahead(answer.get_json()["jobId"])
+                self._courier.send_ahead(told["jobId"])
             case ShortToken():
-                _set_json(answer, self._shortened(answer.get_json(), fault.lifetime_s))
+                _set_json(answer, self._shortened(told, fault.lifetime_s))
             case EmptyAnswer():
-                _set_json(answer, _emptied(answer.get_json()))
+                _set_json(answer, _emptied(told))
             case RubbishAnswer():
                 _spoil(answer, fault)
         answer.headers[FAULT_HEADER] = name_of(fault)

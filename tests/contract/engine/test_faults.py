@@ -236,6 +236,16 @@ def test_a_submission_is_accepted_and_answered_late(stage: Stage) -> None:
     assert stage.engine.store.job(answer.get_json()["jobId"]).accepted_at == began
 
 
+def test_several_faults_strike_one_answer(stage: Stage) -> None:
+    """In the plan's order, each knowing what the engine really answered."""
+    broken = {"fault": "error_answer", "status": 502, "on": "submissions", "when": "after"}
+    stage.fail(broken, {"fault": "webhook_early"}, {"fault": "slow_answer", "by_s": 9, "on": "submissions"})
+    began = stage.clock()
+    answer = stage.ask("POST", SUBMIT, {**submission(stage), "webhookUrl": stage.outside.url("/hook")})
+    assert (answer.status_code, (stage.clock() - began).total_seconds()) == (502, 9)
+    assert (listed(stage), stage.outside.statuses()) == (["a1"], ["scheduled"])
+
+
 def test_an_answer_is_lost_only_where_there_was_one_to_lose(stage: Stage) -> None:
     """A refused submission keeps its 400, and counts for nothing."""
     stage.fail({"fault": "connection_closed", "on": "submissions", "when": "after", "next": 1})

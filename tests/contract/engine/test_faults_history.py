@@ -56,7 +56,7 @@ plans = st.builds(
     st.lists(of_webhooks, max_size=2),
     st.lists(of_calls, max_size=2),
     st.lists(of_jobs, max_size=1),
-)
+).flatmap(st.permutations)
 
 
 class FaultyHistory(RuleBasedStateMachine):
