@@ -7,6 +7,7 @@ CalltrackError
 │   └── OutcomeUnknown       the engine may have a job of it: never send again before looking for that job
 ├── Rejected                 the caller has to change something; `problems` names the fields and the mend
 │   ├── NotFound
+│   ├── Conflict
 │   ├── TooLarge
 │   └── Unauthenticated
 ├── UnreadableAnswer         the engine answered what its contract does not allow
@@ -75,6 +76,13 @@ class NotFound(Rejected):
 
     status = 404
     reason = "NOT_FOUND"
+
+
+class Conflict(Rejected):
+    """What was asked for does not go with how things stand; it may be asked for again when they have changed."""
+
+    status = 409
+    reason = "CONFLICT"
 
 
 class TooLarge(Rejected):

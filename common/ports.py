@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from common.model.company import CompanyDefaults
     from common.model.intake import AddOutcome, RejectedObject
     from common.model.intelligence import Rows, SectionKind
-    from common.model.job import JobStatus, SlotNumber, SymblAsyncRequest
+    from common.model.job import FailureClass, JobStatus, SlotNumber, SymblAsyncRequest
     from common.model.recording import RecordingId, StoredObject
     from common.model.slot import Lease
     from common.model.tasks import Task
@@ -77,7 +77,14 @@ class RequestStore(Protocol):
         """Those that are owed a look, the longest overdue first."""
 
     def page(
-        self, *, size: int, cursor: str | None, newest_first: bool, company: str | None, status: JobStatus | None
+        self,
+        *,
+        size: int,
+        cursor: str | None,
+        newest_first: bool,
+        company: str | None,
+        status: JobStatus | None,
+        failure_class: FailureClass | None = None,
     ) -> Page[SymblAsyncRequest]:
         """Requests by the time at which they were added."""
 

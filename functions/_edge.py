@@ -32,6 +32,7 @@ _TRACE = re.compile(r"([0-9a-f]{32})")
 _TITLES: Mapping[str, str] = {
     "INVALID": "What was sent cannot be used",
     "NOT_FOUND": "There is no such thing",
+    "NOT_REPLAYABLE": "Nothing to run again",
     "TOO_LARGE": "Too large for this way in",
     "UNAUTHENTICATED": "The caller is not known",
 }
@@ -135,6 +136,23 @@ def task_body(request: flask.Request, *required: str) -> dict[str, str]:
     return {name: value for name, value in body.items() if isinstance(value, str)}
 
 
+def json_body(request: flask.Request) -> bytes:
+    """The body of a call that changes something.
+
+    Raises:
+        Rejected: where it is not declared as JSON. No form of another site can declare that, so a browser that is
+            signed in here is of no use to it.
+    """
+    if request.mimetype != "application/json":
+        raise Rejected([Problem("Content-Type", "must be application/json")])
+    return request.get_data()
+
+
+def caller() -> str:
+    """Who makes the call that is being served: an e-mail where there is one, else the kind of access."""
+    return str(flask.g.caller)
+
+
 def json_answer(body: Mapping[str, object], status: int = 200) -> flask.Response:
     """An answer with its members in the order in which they were written."""
     return flask.Response(json.dumps(body, ensure_ascii=False) + "\n", status=status, content_type="application/json")
@@ -229,13 +247,17 @@ def _authenticated(view: View) -> View:
     @functools.wraps(view)
     def authenticated(request: flask.Request) -> ResponseReturnValue:
         settings = services().settings
+        flask.g.caller = settings.auth_mode
         if settings.auth_mode == "none" and not _from_loopback(request):
             raise Unauthenticated("AUTH_MODE=none answers on loopback only")
+        if settings.auth_mode == "none":
+            flask.g.caller = "local"
         if settings.auth_mode == "token":
             _expect_known_token(_bearer(request), settings.api_token_hashes)
         if settings.auth_mode == "iap":
             assertion = request.headers.get("X-Goog-IAP-JWT-Assertion", "")
-            services().iap.verify(assertion, audience=settings.iap_audience or "")
+            claims = services().iap.verify(assertion, audience=settings.iap_audience or "")
+            flask.g.caller = claims.get("email") or "iap"
         # "iam": Cloud Run has checked the caller before the request came here.
         return view(request)
 

@@ -124,6 +124,7 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
         newest_first=query.newest_first,
         company=query.company,
         status=query.status,
+        failure_class=query.failure_class,
     )
     rows = call_rows(page.items, s.recordings.get_many([item.recording_id for item in page.items]))
     return _site().page(

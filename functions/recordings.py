@@ -46,10 +46,12 @@ from common.model.recording import (
     details_from,
     details_from_json,
 )
+from common.model.replay import BulkReplayOrder, ReplayOrder, order_from
 from common.model.tasks import dispatch_task
 from common.model.transcript import as_json, as_srt, as_text, as_vtt, turns_of
 from common.ports import AudioStore, CompanyStore, IntakeLog, RecordingStore, RequestStore, ResultStore, TaskQueue
 from functions import _edge
+from functions._replay import Replayer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage
 
     from common.model.intelligence import Message
-    from common.model.job import JobStatus
+    from common.model.listing import ListQuery
     from common.model.recording import RecordingId
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -309,11 +311,16 @@ class Reading:
         """Metadata and request."""
         return recording_answer(*self._expect(recording_id))
 
-    def page(
-        self, *, size: int, cursor: str | None, newest_first: bool, company: str | None, status: JobStatus | None
-    ) -> tuple[list[dict[str, object]], str | None]:
+    def page(self, query: ListQuery) -> tuple[list[dict[str, object]], str | None]:
         """Recordings without results, and the cursor of the next page: one query and one lookup."""
-        page = self.requests.page(size=size, cursor=cursor, newest_first=newest_first, company=company, status=status)
+        page = self.requests.page(
+            size=query.size,
+            cursor=query.cursor,
+            newest_first=query.newest_first,
+            company=query.company,
+            status=query.status,
+            failure_class=query.failure_class,
+        )
         conversations = self.recordings.get_many([request.recording_id for request in page.items])
         answers = [
             recording_answer(conversations[request.recording_id], request)
@@ -353,6 +360,8 @@ class Reading:
 _ROUTES = Map([
     Rule("/api/v1/recordings", endpoint="list", methods=["GET"]),
     Rule("/api/v1/recordings", endpoint="add", methods=["POST"]),
+    Rule("/api/v1/recordings:replay", endpoint="replay_many", methods=["POST"]),
+    Rule("/api/v1/recordings/<recording_id>:replay", endpoint="replay", methods=["POST"]),
     Rule("/api/v1/recordings/<recording_id>", endpoint="get", methods=["GET"]),
     Rule("/api/v1/recordings/<recording_id>/transcript", endpoint="transcript", methods=["GET"]),
     Rule("/api/v1/recordings/<recording_id>/transcript.<rendering>", endpoint="transcript", methods=["GET"]),
@@ -368,6 +377,10 @@ def recordings(request: flask.Request) -> ResponseReturnValue:
             return _add(request)
         if endpoint == "list":
             return _list(request)
+        if endpoint == "replay_many":
+            return _edge.json_answer(_replayer().many(order_from(BulkReplayOrder, _edge.json_body(request))).as_json())
+        if endpoint == "replay":
+            return _replay(request, arguments["recording_id"])
         if endpoint == "get":
             return _edge.json_answer(_reading().one(arguments["recording_id"]))
         rendering = arguments.get("rendering")
@@ -378,13 +391,7 @@ def recordings(request: flask.Request) -> ResponseReturnValue:
 
 def _list(request: flask.Request) -> ResponseReturnValue:
     query = list_query(request.args)
-    items, cursor = _reading().page(
-        size=query.size,
-        cursor=query.cursor,
-        newest_first=query.newest_first,
-        company=query.company,
-        status=query.status,
-    )
+    items, cursor = _reading().page(query)
     answer: dict[str, object] = {"recordings": items}
     if cursor:
         answer["next_page_token"] = page_token(cursor, query)
@@ -399,6 +406,11 @@ def _add(request: flask.Request) -> ResponseReturnValue:
     answer = _edge.json_answer(_reading().basic(outcome.recording_id), 201 if outcome.created else 200)
     answer.headers["Location"] = f"/api/v1/recordings/{outcome.recording_id}"
     return answer
+
+
+def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    _replayer().one(recording_id, order_from(ReplayOrder, _edge.json_body(request)))
+    return _edge.json_answer(_reading().basic(recording_id))
 
 
 def _add_multipart(request: flask.Request) -> AddOutcome:
@@ -479,6 +491,11 @@ def _intake() -> Intake:
         clock=s.clock,
         new_id=s.new_id,
     )
+
+
+def _replayer() -> Replayer:
+    s = services()
+    return Replayer(requests=s.requests, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller())
 
 
 def _reading() -> Reading:

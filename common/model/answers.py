@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from common.model.conversation import ConversationMetadata
     from common.model.intelligence import Rows
-    from common.model.job import SymblAsyncRequest
+    from common.model.job import JobError, SymblAsyncRequest
 
 _SINGLE = frozenset({"analytics"})  #: sections that have one row
 
@@ -64,12 +64,17 @@ def _request(request: SymblAsyncRequest) -> dict[str, object]:
         "attempts": len(request.attempts),
         "submitted_at": instant(request.submitted_at),
         "completed_at": instant(request.completed_at),
-        "error": request.error
-        and {
-            "class": request.error.failure_class,
-            "reason": request.error.reason,
-            "check": request.error.check,
-        },
+        "error": _error(request.error),
+        "replays": [
+            {
+                "at": instant(replay.at),
+                "by": replay.by,
+                "reason": replay.reason,
+                "from_stage": replay.from_stage,
+                "error": _error(replay.error),
+            }
+            for replay in request.replays
+        ],
         "timeline": [
             {
                 "at": instant(line.at),
@@ -81,6 +86,12 @@ def _request(request: SymblAsyncRequest) -> dict[str, object]:
             for line in request.timeline
         ],
     }
+
+
+def _error(error: JobError | None) -> dict[str, object] | None:
+    if error is None:
+        return None
+    return {"class": error.failure_class, "reason": error.reason, "check": error.check}
 
 
 def _results(request: SymblAsyncRequest | None, results: Mapping[str, Rows] | None) -> dict[str, object]:

@@ -10,7 +10,7 @@ import enum
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from common.model.intelligence import SETTLED, ResultsState, Section, results_state
+from common.model.intelligence import SETTLED, ResultsState, Section, SectionState, results_state
 from common.model.recording import Priority, RecordingId
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class JobStatus(enum.StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing follows."""
+        """Whether nothing follows, unless somebody replays it."""
         return self in {JobStatus.COMPLETED, JobStatus.FAILED}
 
 
@@ -52,7 +52,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     JobStatus.SCHEDULED: frozenset({JobStatus.IN_PROGRESS, JobStatus.COMPLETED, JobStatus.FAILED}),
     JobStatus.IN_PROGRESS: frozenset({JobStatus.COMPLETED, JobStatus.FAILED}),
     JobStatus.COMPLETED: frozenset(),
-    JobStatus.FAILED: frozenset(),
+    JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.COMPLETED}),  # only by a replay
 }
 RANK: Mapping[JobStatus, int] = {status: rank for rank, status in enumerate(JobStatus)}
 
@@ -72,6 +72,24 @@ class JobError:
     failure_class: FailureClass
     reason: str
     check: str
+
+
+class ReplayStage(enum.StrEnum):
+    """From where on a replay runs again."""
+
+    SUBMIT = "submit"  #: from the queue on, with a new attempt
+    COLLECT = "collect"  #: the engine is done with it: what is missing of the results is fetched again
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Replay:
+    """One time that somebody had it run again; `error` is the one that it had until then."""
+
+    at: datetime
+    by: str
+    reason: str
+    from_stage: ReplayStage
+    error: JobError | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,9 +141,11 @@ class SymblAsyncRequest:
     submitted_at: datetime | None = None
     completed_at: datetime | None = None
     error: JobError | None = None
+    failure_class: FailureClass | None = None  #: the error's, beside it for lists
     results: ResultsState = ResultsState.WAITING
     sections: tuple[Section, ...] = ()
     timeline: tuple[Transition, ...] = ()
+    replays: tuple[Replay, ...] = ()
 
     @classmethod
     def pending(
@@ -236,8 +256,42 @@ class SymblAsyncRequest:
         return dataclasses.replace(
             ended._moved(JobStatus.FAILED, now=now, why=error.reason, next_check_at=None),
             error=error,
+            failure_class=error.failure_class,
             completed_at=now,
             results=ResultsState.FAILED,
+        )
+
+    def replayed(
+        self, from_stage: ReplayStage, *, by: str, reason: str, now: datetime, next_check_at: datetime
+    ) -> SymblAsyncRequest:
+        """Run it again; `common.model.replay` says when that may be. What has been stays in its histories.
+
+        `next_check_at` is for a collection, whose task may get lost; what waits for a slot is owed no look.
+        """
+        if not self.status.is_terminal:
+            raise IllegalTransition(f"{self.id}: replayed while it is {self.status}")
+        collecting = from_stage is ReplayStage.COLLECT
+        again = JobStatus.COMPLETED if collecting else JobStatus.PENDING
+        look_at = next_check_at if collecting else None
+        moved = self
+        if not (collecting and self.status is JobStatus.COMPLETED):
+            moved = self._moved(again, now=now, why=f"replayed: {reason}", next_check_at=look_at)
+        sections = tuple(section for section in self.sections if collecting and section.state is SectionState.STORED)
+        return dataclasses.replace(
+            moved,
+            available_at=now,
+            next_check_at=look_at,
+            checks=0,
+            generation=self.generation + 1,
+            completed_at=moved.completed_at if moved is self else now if collecting else None,
+            error=None,
+            failure_class=None,
+            results=results_state(sections),
+            sections=sections,
+            replays=(
+                *self.replays,
+                Replay(at=now, by=by, reason=reason, from_stage=from_stage, error=self.error),
+            ),
         )
 
     def looked_at(self, *, next_check_at: datetime) -> SymblAsyncRequest:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import enum
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from common.errors import Problem, Rejected
-from common.model.job import JobStatus
+from common.model.job import FailureClass, JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+W = TypeVar("W", bound=enum.StrEnum)
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
 _MOST_DIGITS = 9  #: Python refuses to read thousands of them
 _ORDERS: Mapping[str, bool] = {"created_at": False, "created_at asc": False, "created_at desc": True}
-_TERM = re.compile(r'(company|status):("[^"]+"|[^\s"]+)\s*')
+_TERM = re.compile(r'(company|status|failure_class):("[^"]+"|[^\s"]+)\s*')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,7 @@ class ListQuery:
     cursor: str | None
     company: str | None
     status: JobStatus | None
+    failure_class: FailureClass | None
 
     @property
     def newest_first(self) -> bool:
@@ -69,7 +73,8 @@ def list_query(given: Mapping[str, str]) -> ListQuery:
         size=_page_size(given.get("page_size")),
         cursor=None,
         company=terms.get("company"),
-        status=_status(terms.get("status")),
+        status=_one_of(JobStatus, "status", terms.get("status")),
+        failure_class=_one_of(FailureClass, "failure_class", terms.get("failure_class")),
     )
     token = given.get("page_token")
     return dataclasses.replace(query, cursor=_cursor(token, query)) if token else query
@@ -89,25 +94,26 @@ def _page_size(text: str | None) -> int:
 
 
 def _terms(text: str) -> dict[str, str]:
-    """`company:NAME` and `status:STATUS`, both optional; a name with spaces in double quotes."""
+    """`company:NAME`, `status:STATUS` and `failure_class:CLASS`, each optional; a name with spaces in double quotes."""
     found: dict[str, str] = {}
     at = 0
     while at < len(text):
         term = _TERM.match(text, at)
         if term is None:
-            raise Rejected([Problem("filter", f'column {at + 1}: expected company:"NAME" or status:STATUS')])
+            expected = 'company:"NAME", status:STATUS or failure_class:CLASS'
+            raise Rejected([Problem("filter", f"column {at + 1}: expected {expected}")])
         found[term[1]] = term[2].strip('"')
         at = term.end()
     return found
 
 
-def _status(text: str | None) -> JobStatus | None:
+def _one_of(words: type[W], field: str, text: str | None) -> W | None:
     if text is None:
         return None
     try:
-        return JobStatus(text)
+        return words(text)
     except ValueError:
-        raise Rejected([Problem("filter", f"status must be one of: {', '.join(JobStatus)}")]) from None
+        raise Rejected([Problem("filter", f"{field} must be one of: {', '.join(words)}")]) from None
 
 
 def _cursor(token: str, query: ListQuery) -> str:

@@ -45,7 +45,7 @@ class FunctionsApp:
         """WSGI."""
         path: str = environ.get("PATH_INFO", "/")
         first, _, rest = path.lstrip("/").partition("/")
-        if path == API or path.startswith(f"{API}/"):
+        if path == API or path.startswith((f"{API}/", f"{API}:")):  # a colon: a method, such as :replay
             return self._apps["recordings"](environ, start_response)
         if first in INTERNAL:
             environ = {

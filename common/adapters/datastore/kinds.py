@@ -50,8 +50,8 @@ SYMBL_ASYNC_REQUEST = Kind(
     "SymblAsyncRequest",
     SymblAsyncRequest,
     frozenset({
-        "available_at", "company", "conversation_id", "created_at", "job_id", "next_check_at", "recording_id",
-        "results", "status",
+        "available_at", "company", "conversation_id", "created_at", "failure_class", "job_id", "next_check_at",
+        "recording_id", "results", "status",
     }),
 )  # fmt: skip
 SYMBL_SLOT = Kind("SymblSlot", Lease, frozenset({"request_id"}))

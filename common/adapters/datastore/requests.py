@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from google.cloud import datastore
 
-    from common.model.job import RequestId
+    from common.model.job import FailureClass, RequestId
     from common.model.recording import RecordingId
     from common.ports import Page
 
@@ -86,7 +86,14 @@ class DatastoreRequests:
         return [SYMBL_ASYNC_REQUEST.row_of(entity) for entity in query.fetch(limit=limit)]
 
     def page(
-        self, *, size: int, cursor: str | None, newest_first: bool, company: str | None, status: JobStatus | None
+        self,
+        *,
+        size: int,
+        cursor: str | None,
+        newest_first: bool,
+        company: str | None,
+        status: JobStatus | None,
+        failure_class: FailureClass | None = None,
     ) -> Page[SymblAsyncRequest]:
         """Requests by the time at which they were added."""
         query = self._client.query(
@@ -96,6 +103,8 @@ class DatastoreRequests:
             query.add_filter(filter=PropertyFilter("company", "=", company))
         if status:
             query.add_filter(filter=PropertyFilter("status", "=", status.value))
+        if failure_class:
+            query.add_filter(filter=PropertyFilter("failure_class", "=", failure_class.value))
         return run_page(query, SYMBL_ASYNC_REQUEST.row_of, size=size, cursor=cursor)
 
     def count_pending(self) -> int:

@@ -1,0 +1,165 @@
+"""Run again what failed, one recording or many: the step behind `:replay` of the recordings API."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from common import log
+from common.errors import AccountRefused, NotFound, TryLater, UnreadableAnswer
+from common.model import schedule
+from common.model.intelligence import SECTIONS
+from common.model.job import JobStatus, ReplayStage, SymblAsyncRequest
+from common.model.listing import page_token
+from common.model.recording import RecordingId
+from common.model.replay import NotReplayable, expect_replayable, is_under_way
+from common.model.tasks import dispatch_task, owed
+from common.ports import RequestStore, SpeechIntelligence, TaskQueue
+
+if TYPE_CHECKING:
+    from common.model.replay import BulkReplayOrder, ReplayOrder
+    from common.model.tasks import Task
+
+_SUMMARY = next(section for section in SECTIONS if section.name == "summary")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BulkReplay:
+    """What became of the recordings of one call: `recordings` are those that are (or would be) replayed."""
+
+    matched: int
+    recordings: tuple[RecordingId, ...]
+    skipped: tuple[tuple[RecordingId, str], ...]
+    dry_run: bool
+    next_page_token: str | None
+
+    def as_json(self) -> dict[str, object]:
+        """As the API answers it."""
+        answer: dict[str, object] = {
+            "matched": self.matched,
+            "replayed": len(self.recordings),
+            "recordings": list(self.recordings),
+            "skipped": [{"id": id_, "reason": reason} for id_, reason in self.skipped],
+            "dry_run": self.dry_run,
+        }
+        return answer | ({"next_page_token": self.next_page_token} if self.next_page_token else {})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Replayer:
+    """The step's collaborators; `by` is who asks."""
+
+    requests: RequestStore
+    engine: SpeechIntelligence
+    tasks: TaskQueue
+    clock: Callable[[], datetime]
+    by: str
+
+    def one(self, recording_id: RecordingId, order: ReplayOrder) -> None:
+        """Have it run again; asked for once more while that is under way, nothing changes.
+
+        Raises:
+            NotFound: there is no such recording.
+            NotReplayable: there is nothing to run again from there.
+            TryLater: the engine has to be asked, and cannot be now.
+        """
+        request = self.requests.of_recording(recording_id)
+        if request is None:
+            raise NotFound(f"There is no recording {recording_id!r}; GET /api/v1/recordings lists them.")
+        if self._replay(request, order) and not order.validate_only:
+            self._wake_dispatch(cause=request)
+
+    def many(self, order: BulkReplayOrder) -> BulkReplay:
+        """Have one page of what the order's filter finds run again; what cannot be is skipped, with the reason."""
+        query = order.query()
+        page = self.requests.page(
+            size=query.size,
+            cursor=query.cursor,
+            newest_first=query.newest_first,
+            company=query.company,
+            status=query.status,
+            failure_class=query.failure_class,
+        )
+        replayed: list[RecordingId] = []
+        skipped: list[tuple[RecordingId, str]] = []
+        for request in page.items:
+            try:
+                if self._replay(request, order):
+                    replayed.append(request.recording_id)
+                else:
+                    skipped.append((request.recording_id, "a replay of it is under way"))
+            except (NotReplayable, TryLater) as error:  # the others have their turn all the same
+                skipped.append((request.recording_id, str(error)))
+        if replayed and not order.validate_only:
+            self._wake_dispatch(cause=page.items[-1])
+        return BulkReplay(
+            matched=len(page.items),
+            recordings=tuple(replayed),
+            skipped=tuple(skipped),
+            dry_run=order.validate_only,
+            next_page_token=page_token(page.next_cursor, query) if page.next_cursor else None,
+        )
+
+    def _replay(self, request: SymblAsyncRequest, order: ReplayOrder) -> bool:
+        """Whether it is run again by this order, or would be; False where it is under way already."""
+        if is_under_way(request, order.from_stage):
+            return False
+        expect_replayable(request, order.from_stage)
+        if request.status is JobStatus.FAILED and order.from_stage is ReplayStage.COLLECT:
+            self._expect_done(request)
+        return order.validate_only or self._change(request, order)
+
+    def _change(self, request: SymblAsyncRequest, order: ReplayOrder) -> bool:
+        now = self.clock()
+        mine = False
+
+        def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
+            nonlocal mine
+            mine = not is_under_way(current, order.from_stage)
+            if not mine:
+                return current
+            expect_replayable(current, order.from_stage)
+            return current.replayed(
+                order.from_stage,
+                by=self.by,
+                reason=order.reason,
+                now=now,
+                next_check_at=now + schedule.COLLECTION_LIMIT,
+            )
+
+        after = self.requests.change(request.id, change)
+        if mine:
+            log.event("request_replayed", request=after.id, from_stage=order.from_stage, by=self.by)
+            if task := owed(after):
+                self._enqueue(task)
+        return mine
+
+    def _expect_done(self, request: SymblAsyncRequest) -> None:
+        """A job that was given up here may have come to its end since; only then are there results to fetch."""
+        assert request.conversation_id is not None  # noqa: S101  # expect_replayable has seen to it
+        try:
+            if request.job_id:
+                status = self.engine.job_status(request.job_id)
+            else:  # the summary tells: it is 404 while a job runs, and after one that failed
+                there = self.engine.section(_SUMMARY, request.conversation_id) is not None
+                status = JobStatus.COMPLETED if there else None
+        except (AccountRefused, UnreadableAnswer) as error:
+            raise TryLater(f"the engine cannot be asked about its job: {error}") from error
+        if status is not JobStatus.COMPLETED:
+            raise NotReplayable(
+                f"Recording {request.recording_id} has no results to collect: the engine says of its job "
+                f"{status or 'that there is none'}; replay it from submit."
+            )
+
+    def _wake_dispatch(self, *, cause: SymblAsyncRequest) -> None:
+        """Once for a whole page: dispatch fills every free slot each time it runs."""
+        self._enqueue(dispatch_task(cause=f"{cause.id}/replayed {len(cause.replays)}"))
+
+    def _enqueue(self, task: Task) -> None:
+        """The replay is committed: if the task cannot be created now, the sweep does it."""
+        try:
+            self.tasks.enqueue(task)
+        except TryLater as error:
+            log.warning("task_not_created", reason=str(error))
