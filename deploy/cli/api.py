@@ -89,6 +89,19 @@ class Api:
             if not token:
                 return
 
+    def replay(self, recording_id: str, order: Mapping[str, Any]) -> Answer:
+        """Have a recording run again, or ask whether it could be; its state after that."""
+        path = f"{_RECORDINGS}/{quote(recording_id, safe='')}:replay"
+        return _object(self._replay(path, order, see=f"calltrack recordings get {recording_id}"), having="id")
+
+    def replay_many(self, order: Mapping[str, Any]) -> Answer:
+        """The same of one page of those that the order's filter finds."""
+        return _object(self._replay(f"{_RECORDINGS}:replay", order, see="calltrack recordings list"), having="skipped")
+
+    def _replay(self, path: str, order: Mapping[str, Any], *, see: str) -> requests.Response:
+        headers = {"Content-Type": "application/json"}
+        return self._call("POST", path, data=json.dumps(order), headers=headers, mends={"NOT_REPLAYABLE": see})
+
     def transcript(self, recording_id: str) -> Answer:
         """Turns, as the API gives them."""
         return _object(self._transcript(recording_id, ""), having="turns")

@@ -182,6 +182,11 @@ RECORDING_COLUMNS: tuple[Column, ...] = (
     Column("request.attempts"),
     Column("request.error.reason"),
 )
+REPLAY_COLUMNS: tuple[Column, ...] = (
+    Column("id", "ID"),
+    Column("outcome", "OUTCOME"),
+    Column("reason", "REASON"),
+)
 TURN_COLUMNS: tuple[Column, ...] = (
     Column("start", "TIME", length, right=True),
     Column("end"),

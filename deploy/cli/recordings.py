@@ -1,4 +1,4 @@
-"""`calltrack recordings ...`: add, list, get, transcript, wait, open."""
+"""`calltrack recordings ...`: add, list, get, transcript, wait, replay, open."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deploy.cli import formats, sources
+from deploy.cli.exits import Exit, combined
 from deploy.cli.formats import Format
 from deploy.cli.problems import Problem
 from deploy.cli.settings import Settings, common_options, settings_of
@@ -178,7 +179,7 @@ def _batch(settings: Settings, labels: Mapping[str, str], *, waits: bool) -> Ite
         "calltrack recordings list --limit 10 --format 'value(id,request.status)'",
     ),
 )
-@click.option("--filter", "filter_", metavar="FILTER", help='company:"NAME" and status:STATUS, one or both.')
+@click.option("--filter", "filter_", metavar="FILTER", help='company:"NAME", status:STATUS, failure_class:CLASS.')
 @click.option("--order-by", metavar="ORDER", help="created_at or created_at desc. [default: created_at desc]")
 @click.option(
     "--limit", type=click.IntRange(min=1), help=f"At most so many. [default: {TABLE_LIMIT} in a table, else all]"
@@ -264,6 +265,67 @@ def transcript(context: click.Context, recording_id: str, rendering: str | None)
 
 
 @common_options()
+@recordings.command(
+    epilog=_GLOBALS,
+    examples=(
+        "calltrack recordings replay ID --reason 'the engine was out of disk'",
+        "calltrack recordings replay --filter 'company:northwind' --failure-class defect --reason WHY --dry-run",
+        "calltrack recordings replay ID --from-stage collect --reason 'its summary is missing'",
+    ),
+)
+@click.argument("ids", metavar="[ID...]", nargs=-1, type=RecordingId())
+@click.option("--filter", "filter_", metavar="FILTER", help="As in list; those that failed where it names no status.")
+@click.option("--failure-class", metavar="CLASS", help="Those that failed so: recording, defect ...")
+@click.option(
+    "--from-stage", type=click.Choice(["submit", "collect"]), default="submit", show_default=True,
+    help="Analyse anew, or only fetch results that are missing.",
+)  # fmt: skip
+@click.option("--reason", required=True, help="Why; it is kept with the recording.")
+@click.option("--dry-run", is_flag=True, help="Say what would be replayed, and do nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--wait", "waits", is_flag=True, help="Wait for the results.")
+@click.pass_context
+def replay(  # one parameter per flag
+    context: click.Context,
+    /,
+    ids: tuple[str, ...],
+    filter_: str | None,
+    failure_class: str | None,
+    from_stage: str,
+    reason: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    waits: bool,
+) -> None:
+    """Run failed recordings again, once their cause is mended.
+
+    Says how many they are and asks before anything is done.
+    """
+    from deploy.cli.replaying import Order, Replaying, count_line  # noqa: PLC0415  # --help stays quick
+
+    settings = settings_of(context)
+    order = Order.of(ids, filter_=filter_, failure_class=failure_class, from_stage=from_stage, reason=reason)
+    replaying = Replaying(order, settings=settings, api=settings.api())
+    replaying.plan()
+    settings.say(count_line(replaying))
+    count = len(replaying.replayed)
+    if count and not dry_run:
+        if not yes:
+            replaying.confirm()
+        replaying.run(most=count)
+    if not (waits and count and not dry_run):
+        _write(settings, replaying.rows, columns=formats.REPLAY_COLUMNS)
+        if replaying.replayed:
+            settings.say(f"next: {replaying.next_command(planned=dry_run)}")
+        context.exit(replaying.code)
+    with _batch(settings, {id_: id_ for id_ in replaying.replayed}, waits=True) as batch:
+        batch.places = {id_: [id_] for id_ in replaying.replayed}
+        batch.follow(timeout=None)
+    context.exit(combined([*batch.exits.values(), *(code for code in replaying.exits if code is not Exit.OK)]))
+
+
+@common_options()
 @recordings.command("open", epilog=_GLOBALS, examples=("calltrack recordings open ID",))
 @click.argument("recording_id", metavar="ID", type=RecordingId())
 @click.option("--browser/--no-browser", default=None, help="Show it in a browser. [default: on a terminal]")
@@ -277,12 +339,18 @@ def open_(context: click.Context, recording_id: str, browser: bool | None) -> No
         settings.around.open_page(url)
 
 
-def _write(settings: Settings, rows: Iterable[dict[str, Any]], *, many: bool = True) -> None:
+def _write(
+    settings: Settings,
+    rows: Iterable[dict[str, Any]],
+    *,
+    columns: tuple[formats.Column, ...] = formats.RECORDING_COLUMNS,
+    many: bool = True,
+) -> None:
     out = settings.around.stdout
     formats.write(
         rows,
         form=settings.form(),
-        columns=formats.RECORDING_COLUMNS,
+        columns=columns,
         out=out,
         colour=settings.colour(out),
         many=many,

@@ -12,7 +12,10 @@ from typing import TextIO
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """`clock` counts seconds from any beginning and never backwards; `open_page` shows a URL to the person."""
+    """`clock` counts seconds from any beginning and never backwards; `open_page` shows a URL to the person.
+
+    `ask` shows a question and gives the line that is typed, or None where nobody is there to type.
+    """
 
     stdout: TextIO
     stderr: TextIO
@@ -20,6 +23,7 @@ class Surroundings:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     open_page: Callable[[str], object]
+    ask: Callable[[str], str | None]
 
 
 def real() -> Surroundings:
@@ -31,7 +35,15 @@ def real() -> Surroundings:
         clock=time.monotonic,
         sleep=time.sleep,
         open_page=_open_page,
+        ask=_ask,
     )
+
+
+def _ask(question: str) -> str | None:
+    if not sys.stdin.isatty():
+        return None
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline()
 
 
 def _open_page(url: str) -> None:

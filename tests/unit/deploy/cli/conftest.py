@@ -71,6 +71,12 @@ class Cli:
         self.environ = {"CALLTRACK_SERVER": server}
         self.time = Time()
         self.opened: list[str] = []
+        self.answers: list[str] = []  #: what the person types, question by question; nobody is there without one
+        self.questions: list[str] = []
+
+    def _ask(self, question: str) -> str | None:
+        self.questions.append(question)
+        return self.answers.pop(0) if self.answers else None
 
     def __call__(self, *arguments: str | Path, tty: bool = False) -> Outcome:
         out, err = Stream(tty=tty), Stream(tty=tty)
@@ -81,6 +87,7 @@ class Cli:
             clock=self.time,
             sleep=self.time.sleep,
             open_page=self.opened.append,
+            ask=self._ask,
         )
         code = main([str(argument) for argument in arguments], around)
         return Outcome(int(code), out.getvalue(), err.getvalue())

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 from common.errors import NotFound, Rejected
 from common.model.listing import list_query, page_token
 from common.model.recording import RecordingDetails, details_from, details_from_json
+from common.model.replay import BulkReplayOrder, NotReplayable, ReplayOrder, order_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +42,8 @@ class Kept:
     ahead: list[State]
     now: State = ("pending", "waiting")
     looks: int = 0
+    replays: int = 0
+    stubborn: bool = False  #: cannot be replayed, whatever its state
 
     def answer(self, *, whole: bool) -> dict[str, Any]:
         """As the API gives it."""
@@ -112,6 +115,8 @@ class ApiStandIn:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
+        if request.method == "POST" and request.path.endswith(":replay"):
+            return self._replay(request)
         parts = request.path.removeprefix("/api/v1/recordings").strip("/").split("/")
         assert request.path.startswith("/api/v1/recordings"), request.path
         match (request.method, parts):
@@ -154,6 +159,44 @@ class ApiStandIn:
         if new:
             self.recordings[id_] = Kept(id_, details, name.rsplit("/", 1)[-1], list(self.script))
         return _json(self.recordings[id_].answer(whole=False), status=201 if new else 200)
+
+    def _replay(self, request: Request) -> Response:
+        """What has failed goes back to pending, then on as the script says."""
+        assert request.mimetype == "application/json"
+        if request.path.startswith("/api/v1/recordings/"):
+            order = order_from(ReplayOrder, request.get_data())
+            kept = self._expect(request.path.removeprefix("/api/v1/recordings/").removesuffix(":replay"))
+            self._run_again(kept, order)
+            return _json(kept.answer(whole=False))
+        bulk = order_from(BulkReplayOrder, request.get_data())
+        query = bulk.query()
+        found = [
+            one
+            for one in self.recordings.values()
+            if query.company in {None, one.details.company} and one.now[0] == (query.status or "failed")
+        ]
+        # Those that are run again leave the list: a cursor of the real store stands behind the last one looked at.
+        last = query.cursor or ""
+        found = sorted((one for one in found if one.id > last), key=lambda one: one.id)
+        page, replayed, skipped = found[: query.size], [], []
+        for one in page:
+            try:
+                self._run_again(one, bulk)
+                replayed.append(one.id)
+            except NotReplayable as error:
+                skipped.append({"id": one.id, "reason": str(error)})
+        answer: dict[str, Any] = {"matched": len(page), "replayed": len(replayed), "recordings": replayed,
+                                  "skipped": skipped, "dry_run": bulk.validate_only}  # fmt: skip
+        if len(found) > len(page):
+            answer["next_page_token"] = page_token(page[-1].id, query)
+        return _json(answer)
+
+    def _run_again(self, kept: Kept, order: ReplayOrder) -> None:
+        if kept.now[0] != "failed" or kept.stubborn:
+            raise NotReplayable(f"Recording {kept.id} cannot be replayed: it is {kept.now[0]}.")
+        if not order.validate_only:
+            kept.replays += 1
+            kept.now, kept.ahead = ("pending", "waiting"), list(self.script)
 
     def _list(self, request: Request) -> Response:
         query = list_query(request.args)
