@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from common.adapters.datastore.inbox import DatastoreInbox
     from common.adapters.datastore.intake import DatastoreIntakeLog
     from common.adapters.datastore.intelligence import DatastoreResults
+    from common.adapters.datastore.lanes import DatastoreLanes
     from common.adapters.datastore.recordings import DatastoreRecordings
     from common.adapters.datastore.requests import DatastoreRequests
     from common.adapters.datastore.slots import DatastoreSlots
@@ -76,6 +77,13 @@ class Services:
         from common.adapters.datastore.slots import DatastoreSlots
 
         return DatastoreSlots(self.datastore)
+
+    @functools.cached_property
+    def lanes(self) -> DatastoreLanes:
+        """QueueLane and DispatchTurns."""
+        from common.adapters.datastore.lanes import DatastoreLanes
+
+        return DatastoreLanes(self.datastore)
 
     @functools.cached_property
     def results(self) -> DatastoreResults:

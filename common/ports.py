@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from common.model.business_ux import BusinessUX
+    from common.model.capacity import SymblAccount
     from common.model.company import CompanyDefaults
+    from common.model.fairness import DispatchTurns, Lane
     from common.model.intake import AddOutcome, RejectedObject
     from common.model.intelligence import Rows, SectionKind
     from common.model.job import FailureClass, JobStatus, SlotNumber, SymblAsyncRequest
@@ -70,8 +72,11 @@ class RequestStore(Protocol):
         `change` may run several times. Raises NotFound where there is no such request.
         """
 
-    def next_in_line(self, *, limit: int, now: datetime) -> list[RequestId]:
-        """The oldest requests that wait for a slot."""
+    def next_in_line(self, lane: Lane, *, limit: int, now: datetime) -> list[RequestId]:
+        """The oldest of the lane that may be claimed."""
+
+    def anybody_waits(self, now: datetime) -> bool:
+        """Whether any request, of whatever lane, may be claimed."""
 
     def due(self, *, now: datetime, limit: int) -> list[SymblAsyncRequest]:
         """Those that are owed a look, the longest overdue first."""
@@ -106,14 +111,32 @@ class SlotPool(Protocol):
         attempt_id: AttemptId,
         now: datetime,
         next_check_at: datetime,
+        planned_on: SymblAccount,
     ) -> SymblAsyncRequest | None:
         """Give slot `number` to a pending request, both in one transaction.
 
-        None where the slot is taken or the request no longer waits.
+        None where the slot is taken, the request no longer waits, or the account is not as it was (`planned_on`) when
+        the slot was found to be claimable: a lowered cap holds at once, for those too who looked before.
         """
 
     def free_orphan(self, lease: Lease) -> bool:
         """Free a slot whose request no longer holds it; whether it was one."""
+
+
+class LaneStore(Protocol):
+    """The lanes of the queue: by company and priority."""
+
+    def waiting(self) -> list[Lane]:
+        """The lanes in which somebody may be waiting; nobody waits in any other."""
+
+    def found_empty(self, lane: Lane) -> bool:
+        """Say that nobody waits in the lane, if that is so; whether it is."""
+
+    def turns(self) -> DispatchTurns:
+        """The turns so far."""
+
+    def keep_turns(self, turns: DispatchTurns) -> None:
+        """Keep them for the next run."""
 
 
 class ResultStore(Protocol):
@@ -193,11 +216,14 @@ class IntakeLog(Protocol):
 class AccountState(Protocol):
     """What all instances must know about the engine's account."""
 
+    def get(self) -> SymblAccount:
+        """How it stands."""
+
+    def change(self, change: Callable[[SymblAccount], SymblAccount]) -> SymblAccount:
+        """Apply a pure change in a transaction; `change` may run several times."""
+
     def stopped_until(self, now: datetime) -> datetime | None:
         """Not to dispatch before; None while all is well."""
-
-    def stop(self, *, reason: str, now: datetime, until: datetime) -> None:
-        """Stop dispatching; it starts again by itself."""
 
 
 class TaskQueue(Protocol):

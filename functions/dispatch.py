@@ -1,7 +1,8 @@
-"""Stage 2: give every free slot to the request that is next in line, and queue its submission."""
+"""Stage 2: give every free slot to the request whose turn it is, and queue its submission."""
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from common import log
 from common.bootstrap import services
 from common.errors import TryLater
 from common.model import schedule, slot
+from common.model.fairness import Lane, Turns
 from common.model.tasks import submit_task
 from functions import _edge
 
@@ -20,14 +22,16 @@ if TYPE_CHECKING:
     import flask
     from flask.typing import ResponseReturnValue
 
+    from common.model.capacity import SymblAccount
     from common.model.job import AttemptId, RequestId, SlotNumber, SymblAsyncRequest
-    from common.ports import AccountState, RequestStore, SlotPool, TaskQueue
+    from common.ports import AccountState, LaneStore, RequestStore, SlotPool, TaskQueue
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DispatchReport:
     """What a run found and did."""
 
+    cap: int | None = None
     free_slots: int = 0
     claimed: int = 0
     stopped_until: str | None = None
@@ -37,6 +41,7 @@ def dispatch(
     *,
     requests: RequestStore,
     slots: SlotPool,
+    lanes: LaneStore,
     account: AccountState,
     tasks: TaskQueue,
     cap: int,
@@ -44,25 +49,87 @@ def dispatch(
     new_id: Callable[[], AttemptId],
     chance: random.Random,
 ) -> DispatchReport:
-    """Claim all free slots, oldest request first; one lost race costs that slot its turn, not the run."""
-    stopped = account.stopped_until(now)
+    """Claim all free slots, each for whose turn it is; one lost race costs that slot its turn, not the run.
+
+    `cap` is the setting; the account may allow less. The account is read before the leases: whoever claims by an older
+    view of either finds it changed.
+    """
+    state = account.get()
+    stopped = state.rests_until(now)
     if stopped:
         return DispatchReport(stopped_until=stopped.isoformat())
-    free = slot.claimable([lease.number for lease in slots.leases()], cap=cap)
-    waiting = requests.next_in_line(limit=len(free), now=now) if free else []
+    effective = state.cap(cap, now)
+    leases = slots.leases()
+    free = slot.claimable([lease.number for lease in leases], cap=effective)
+    if not free:
+        return DispatchReport(cap=effective)
+    before = lanes.turns()
+    turns = Turns(
+        lanes.waiting(),
+        active=collections.Counter(lease.company for lease in leases),
+        before=before,
+        chance=chance,
+    )
+    line = Line(requests, lanes, turns, needed=len(free), now=now)
     claimed = 0
-    for number, request_id in zip(slot.in_random_order(free, chance), waiting, strict=False):
-        request = _claim(slots, number, request_id, attempt_id=new_id(), now=now)
+    for number in slot.in_random_order(free, chance):
+        following = line.next()
+        if following is None:
+            break
+        lane, request_id = following
+        request = _claim(slots, number, request_id, attempt_id=new_id(), now=now, planned_on=state)
         if request is None:
             continue
         claimed += 1
+        turns.taken(lane)
         log.event("slot_claimed", request=request_id, slot=number, attempt=request.attempts[-1].id)
         _enqueue(tasks, request)
-    return DispatchReport(free_slots=len(free), claimed=claimed)
+    if turns.so_far() != before:
+        lanes.keep_turns(turns.so_far())
+    return DispatchReport(cap=effective, free_slots=len(free), claimed=claimed)
+
+
+class Line:
+    """Who is next, asking each lane once, when its first turn comes, for as many as may be needed of it."""
+
+    def __init__(self, requests: RequestStore, lanes: LaneStore, turns: Turns, *, needed: int, now: datetime) -> None:
+        self._requests = requests
+        self._lanes = lanes
+        self._turns = turns
+        self._needed = needed
+        self._now = now
+        self._heads: dict[Lane, collections.deque[RequestId]] = {}
+
+    def next(self) -> tuple[Lane, RequestId] | None:
+        """The request whose turn it is, and its lane; None when nobody is left."""
+        while lane := self._turns.next():
+            heads = self._heads_of(lane)
+            if heads:
+                return lane, heads.popleft()
+            self._turns.empty(lane)
+        return None
+
+    def _heads_of(self, lane: Lane) -> collections.deque[RequestId]:
+        """A lane without heads is said to be empty, if it is, by the run that finds it so.
+
+        Not by the one that takes its last request: a lane in which one call follows another would change all the time.
+        """
+        if lane not in self._heads:
+            heads = self._requests.next_in_line(lane, limit=self._needed, now=self._now)
+            self._heads[lane] = collections.deque(heads)
+            if not heads:
+                self._lanes.found_empty(lane)
+        return self._heads[lane]
 
 
 def _claim(
-    slots: SlotPool, number: SlotNumber, request_id: RequestId, *, attempt_id: AttemptId, now: datetime
+    slots: SlotPool,
+    number: SlotNumber,
+    request_id: RequestId,
+    *,
+    attempt_id: AttemptId,
+    now: datetime,
+    planned_on: SymblAccount,
 ) -> SymblAsyncRequest | None:
     return slots.claim(
         number,
@@ -70,6 +137,7 @@ def _claim(
         attempt_id=attempt_id,
         now=now,
         next_check_at=now + schedule.UNSENT_LIMIT,
+        planned_on=planned_on,
     )
 
 
@@ -88,6 +156,7 @@ def dispatch_jobs(request: flask.Request) -> ResponseReturnValue:  # noqa: ARG00
     report = dispatch(
         requests=s.requests,
         slots=s.slots,
+        lanes=s.lanes,
         account=s.account,
         tasks=s.tasks,
         cap=s.settings.symbl_max_active_jobs,

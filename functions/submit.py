@@ -29,6 +29,7 @@ from common.ports import (
     CompanyStore,
     RecordingStore,
     RequestStore,
+    SlotPool,
     SpeechIntelligence,
     Submission,
     TaskQueue,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import flask
     from flask.typing import ResponseReturnValue
 
+    from common.model.capacity import SymblAccount
     from common.model.conversation import ConversationMetadata
     from common.model.job import AttemptId, RequestId
     from common.ports import (
@@ -68,10 +70,12 @@ class Submitter:
     requests: RequestStore
     recordings: RecordingStore
     companies: CompanyStore
+    slots: SlotPool
     account: AccountState
     audio: AudioStore
     engine: SpeechIntelligence
     tasks: TaskQueue
+    cap: int
     webhook_base_url: str
     webhook_secret: str
     confidence_threshold: float
@@ -151,12 +155,14 @@ class Submitter:
         log.warning("submission_failed", request=request.id, error=type(error).__name__, reason=str(error))
         if isinstance(error, OutcomeUnknown):
             return Outcome.UNKNOWN  # it stays marked as sent, holds its slot, and the sweep looks for its conversation
+        if isinstance(error, Throttled):
+            self._lower_cap(error)
+            return self._put_back(request, attempt_id, why=str(error), advice=error.retry_after)
         if isinstance(error, NotAccepted):
-            advice = error.retry_after if isinstance(error, Throttled) else None
-            return self._put_back(request, attempt_id, why=str(error), advice=advice)
+            return self._put_back(request, attempt_id, why=str(error), advice=None)
         if isinstance(error, AccountRefused):
             now = self.clock()
-            self.account.stop(reason=str(error), now=now, until=now + ACCOUNT_REST)
+            self.account.change(lambda account: account.stopped(reason=str(error), now=now, until=now + ACCOUNT_REST))
             return self._put_back(request, attempt_id, why=f"account refused: {error}", advice=ACCOUNT_REST)
         if isinstance(error, RefusedByEngine):
             return self._fail(
@@ -165,6 +171,19 @@ class Submitter:
         if isinstance(error, TryLater):
             raise error
         return self._fail(request, FailureClass.DEFECT, str(error), "the log of this request")
+
+    def _lower_cap(self, refusal: Throttled) -> None:
+        """The engine takes no more jobs than it has; where it says until when, nothing is sent to it before."""
+        now, active = self.clock(), len(self.slots.leases())
+
+        def change(account: SymblAccount) -> SymblAccount:
+            after = account.throttled(self.cap, active=active, now=now)
+            if refusal.retry_after is None:
+                return after
+            return after.stopped(reason=str(refusal), now=now, until=now + refusal.retry_after)
+
+        account = self.account.change(change)
+        log.event("cap_lowered", cap=account.cap(self.cap, now), active=active, rests_until=account.rests_until(now))
 
     def _put_back(
         self, request: SymblAsyncRequest, attempt_id: AttemptId, *, why: str, advice: timedelta | None
@@ -202,10 +221,12 @@ def submit_job(request: flask.Request) -> ResponseReturnValue:
             requests=s.requests,
             recordings=s.recordings,
             companies=s.companies,
+            slots=s.slots,
             account=s.account,
             audio=s.audio,
             engine=s.engine,
             tasks=s.tasks,
+            cap=s.settings.symbl_max_active_jobs,
             webhook_base_url=s.settings.webhook_base_url,
             webhook_secret=s.settings.webhook_secrets[0].get_secret_value(),
             confidence_threshold=s.settings.confidence_threshold,

@@ -18,7 +18,7 @@ from common.model import schedule
 from common.model.job import JobStatus, SymblAsyncRequest, submission_age
 from common.model.slot import claimable
 from common.model.tasks import collect_task, dispatch_task, owed
-from common.ports import Inbox, RequestStore, SlotPool, SpeechIntelligence, TaskQueue
+from common.ports import AccountState, Inbox, RequestStore, SlotPool, SpeechIntelligence, TaskQueue
 from functions import _edge
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Sweeper:
 
     requests: RequestStore
     slots: SlotPool
+    account: AccountState
     inbox: Inbox
     engine: SpeechIntelligence
     tasks: TaskQueue
@@ -180,8 +181,11 @@ class Sweeper:
 
     def _restart_dispatch(self) -> None:
         """Somebody waits while there is room: the task of an arrival or a release was lost."""
-        free = claimable([lease.number for lease in self.slots.leases()], cap=self.cap)
-        if free and self.requests.next_in_line(limit=1, now=self.now):
+        account = self.account.get()
+        if account.rests_until(self.now):
+            return
+        free = claimable([lease.number for lease in self.slots.leases()], cap=account.cap(self.cap, self.now))
+        if free and self.requests.anybody_waits(self.now):
             self.tasks.enqueue(dispatch_task(cause=f"sweep/{self.now.isoformat()}"))
             self.found["dispatch_restarted"] += 1
 
@@ -202,6 +206,7 @@ def sweep_jobs(request: flask.Request) -> ResponseReturnValue:  # noqa: ARG001  
     found = Sweeper(
         requests=s.requests,
         slots=s.slots,
+        account=s.account,
         inbox=s.inbox,
         engine=s.engine,
         tasks=s.tasks,

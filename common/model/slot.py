@@ -20,6 +20,7 @@ class Lease:
     number: SlotNumber
     request_id: RequestId
     attempt_id: AttemptId
+    company: str  #: whose job it is
     claimed_at: datetime
 
 

@@ -12,15 +12,29 @@ import yaml
 
 from common.adapters.datastore import kinds
 from common.errors import Problem
-from common.model import business_ux, company, conversation, intake, intelligence, job, recording, slot, webhook
+from common.model import (
+    business_ux,
+    capacity,
+    company,
+    conversation,
+    fairness,
+    intake,
+    intelligence,
+    job,
+    recording,
+    slot,
+    webhook,
+)
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TEXT = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
-MODULES = (business_ux, company, conversation, intake, intelligence, job, recording, slot, webhook)
-BY_HAND = (kinds.AUDIO_FINGERPRINT, kinds.UPLOAD_DETAILS, kinds.SYMBL_ACCOUNT)
+MODULES = (
+    business_ux, capacity, company, conversation, fairness, intake, intelligence, job, recording, slot, webhook
+)  # fmt: skip
+BY_HAND = (kinds.AUDIO_FINGERPRINT, kinds.UPLOAD_DETAILS)
 WORDS = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "datetime": "time",
          "timedelta": "seconds", "RecordingId": "text", "RequestId": "text", "AttemptId": "text",
          "SlotNumber": "integer"}  # fmt: skip

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from google.cloud import datastore
-
-from common.adapters.datastore.kinds import SYMBL_ACCOUNT
+from common.adapters.datastore.kinds import SYMBL_ACCOUNT, account_key
+from common.adapters.datastore.transactions import run_in_transaction
+from common.model.capacity import SymblAccount
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+
+    from google.cloud import datastore
 
 
 class DatastoreAccount:
@@ -18,17 +21,29 @@ class DatastoreAccount:
     def __init__(self, client: datastore.Client) -> None:
         self._client = client
 
+    def get(self) -> SymblAccount:
+        """How it stands."""
+        return account_of(self._client.get(account_key(self._client)))
+
+    def change(self, change: Callable[[SymblAccount], SymblAccount]) -> SymblAccount:
+        """Apply a pure change in a transaction; claims that were planned before it do not succeed after it."""
+        key = account_key(self._client)
+
+        def body(transaction: datastore.Transaction) -> SymblAccount:
+            before = account_of(self._client.get(key, transaction=transaction))
+            after = change(before)
+            if after != before:
+                transaction.put(SYMBL_ACCOUNT.entity(self._client, key.name, after))
+            return after
+
+        return run_in_transaction(self._client, body)
+
     def stopped_until(self, now: datetime) -> datetime | None:
         """Not to dispatch before; None while all is well."""
-        entity = self._client.get(self._key())
-        until = entity["stopped_until"] if entity else None
-        return until if until and until > now else None
+        return self.get().rests_until(now)
 
-    def stop(self, *, reason: str, now: datetime, until: datetime) -> None:
-        """Stop dispatching; it starts again by itself."""
-        entity = datastore.Entity(self._key(), exclude_from_indexes=("reason", "stopped_at", "stopped_until"))
-        entity.update(reason=reason, stopped_at=now, stopped_until=until)
-        self._client.put(entity)
 
-    def _key(self) -> datastore.Key:
-        return self._client.key(SYMBL_ACCOUNT, "default")
+def account_of(entity: datastore.Entity | None) -> SymblAccount:
+    """What is stored; where nothing is, all is well."""
+    account: SymblAccount = SYMBL_ACCOUNT.row_of(entity) if entity else SymblAccount()
+    return account

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from common.adapters.datastore.codec import from_entity, to_entity
 from common.model.business_ux import BusinessUX
+from common.model.capacity import SymblAccount
 from common.model.company import CompanyDefaults
 from common.model.conversation import ConversationMetadata
+from common.model.fairness import DispatchTurns, QueueLane
 from common.model.intake import RejectedObject
 from common.model.intelligence import SECTIONS
 from common.model.job import SymblAsyncRequest
@@ -51,10 +53,13 @@ SYMBL_ASYNC_REQUEST = Kind(
     SymblAsyncRequest,
     frozenset({
         "available_at", "company", "conversation_id", "created_at", "failure_class", "job_id", "next_check_at",
-        "recording_id", "results", "status",
+        "priority", "recording_id", "results", "status",
     }),
 )  # fmt: skip
 SYMBL_SLOT = Kind("SymblSlot", Lease, frozenset({"request_id"}))
+QUEUE_LANE = Kind("QueueLane", QueueLane, frozenset({"waiting"}))
+DISPATCH_TURNS = Kind("DispatchTurns", DispatchTurns)
+SYMBL_ACCOUNT = Kind("SymblAccount", SymblAccount)
 WEBHOOK_EVENT = Kind("WebhookEvent", WebhookEvent, frozenset({"request_id", "received_at", "next_check_at"}))
 BUSINESS_UX = Kind("BusinessUX", BusinessUX)
 COMPANY_DEFAULTS = Kind("CompanyDefaults", CompanyDefaults, frozenset({"prefix"}))
@@ -63,13 +68,15 @@ REJECTED_OBJECT = Kind("RejectedObject", RejectedObject, frozenset({"rejected_at
 #: Kinds whose entities are put together by hand, with the properties that are indexed.
 AUDIO_FINGERPRINT = "AudioFingerprint"
 UPLOAD_DETAILS = "UploadDetails"
-SYMBL_ACCOUNT = "SymblAccount"
 INTELLIGENCE_INDEXED = frozenset({"conversation_id", "recording_id"})
 
 ROW_KINDS = (
     CONVERSATION_METADATA,
     SYMBL_ASYNC_REQUEST,
     SYMBL_SLOT,
+    QUEUE_LANE,
+    DISPATCH_TURNS,
+    SYMBL_ACCOUNT,
     WEBHOOK_EVENT,
     BUSINESS_UX,
     COMPANY_DEFAULTS,
@@ -81,3 +88,8 @@ INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
 def slot_key(client: datastore.Client, number: int) -> datastore.Key:
     """The key of slot `number`."""
     return SYMBL_SLOT.key(client, f"slot-{number:04d}")
+
+
+def account_key(client: datastore.Client) -> datastore.Key:
+    """The key of the account: there is one."""
+    return SYMBL_ACCOUNT.key(client, "default")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from google.cloud import datastore
 
 from common.adapters.datastore.kinds import AUDIO_FINGERPRINT, CONVERSATION_METADATA, SYMBL_ASYNC_REQUEST
+from common.adapters.datastore.lanes import lane_key, say_that_somebody_waits
 from common.adapters.datastore.transactions import run_in_transaction
+from common.model.fairness import Lane
 from common.model.intake import AddOutcome
 
 if TYPE_CHECKING:
@@ -28,12 +30,14 @@ class DatastoreRecordings:
     def add(
         self, conversation: ConversationMetadata, request: SymblAsyncRequest, *, allow_duplicate: bool
     ) -> AddOutcome:
-        """Store metadata, request and fingerprint in one transaction, or none of them."""
+        """Store metadata, request and fingerprint in one transaction, or none of them; its lane then says so."""
         key = self._key(conversation.id)
         fingerprint_key = self._fingerprint_key(conversation.company, conversation.content_hash)
+        lane = Lane(request.company, request.priority)
+        keys = [key, fingerprint_key, lane_key(self._client, lane)]
 
         def body(transaction: datastore.Transaction) -> AddOutcome:
-            found = {e.key: e for e in self._client.get_multi([key, fingerprint_key], transaction=transaction)}
+            found = {e.key: e for e in self._client.get_multi(keys, transaction=transaction)}
             if key in found:
                 return AddOutcome(recording_id=conversation.id, created=False)
             if fingerprint_key in found and not allow_duplicate:
@@ -42,6 +46,7 @@ class DatastoreRecordings:
                 transaction.put(self._fingerprint(fingerprint_key, conversation))
             transaction.put(CONVERSATION_METADATA.entity(self._client, conversation.id, conversation))
             transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, request.id, request))
+            say_that_somebody_waits(self._client, transaction, lane, found.get(lane_key(self._client, lane)))
             return AddOutcome(recording_id=conversation.id, created=True)
 
         return run_in_transaction(self._client, body)

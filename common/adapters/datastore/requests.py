@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from google.cloud.datastore.query import PropertyFilter
 
 from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, slot_key
+from common.adapters.datastore.lanes import lane_key, pending_in, say_that_somebody_waits
 from common.adapters.datastore.paging import run_page
 from common.adapters.datastore.transactions import run_in_transaction
 from common.errors import NotFound
+from common.model.fairness import Lane
 from common.model.job import JobStatus, SymblAsyncRequest
 
 if TYPE_CHECKING:
@@ -56,12 +58,19 @@ class DatastoreRequests:
             if after != before:
                 transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, after.id, after))
                 self._free_slot(transaction, before=before, after=after)
+                self._wait_in_lane(transaction, before=before, after=after)
             return after
 
         return run_in_transaction(self._client, body)
 
-    def next_in_line(self, *, limit: int, now: datetime) -> list[RequestId]:
-        """The oldest that wait and whose turn has come; keys only."""
+    def next_in_line(self, lane: Lane, *, limit: int, now: datetime) -> list[RequestId]:
+        """The oldest of the lane that may be claimed; keys only."""
+        query = pending_in(self._client, lane)
+        query.add_filter(filter=PropertyFilter("available_at", "<=", now))
+        return [entity.key.name for entity in query.fetch(limit=limit)]
+
+    def anybody_waits(self, now: datetime) -> bool:
+        """Whether any request, of whatever lane, may be claimed: one key is read."""
         query = self._client.query(
             kind=SYMBL_ASYNC_REQUEST.name,
             filters=[
@@ -71,7 +80,7 @@ class DatastoreRequests:
             order=["available_at"],
         )
         query.keys_only()
-        return [entity.key.name for entity in query.fetch(limit=limit)]
+        return next(iter(query.fetch(limit=1)), None) is not None
 
     def due(self, *, now: datetime, limit: int) -> list[SymblAsyncRequest]:
         """Those that are owed a look, the longest overdue first."""
@@ -124,3 +133,12 @@ class DatastoreRequests:
         entity = self._client.get(slot_key(self._client, before.slot), transaction=transaction)
         if entity and entity["attempt_id"] == before.attempts[-1].id:
             transaction.delete(entity.key)
+
+    def _wait_in_lane(
+        self, transaction: datastore.Transaction, *, before: SymblAsyncRequest, after: SymblAsyncRequest
+    ) -> None:
+        """Who goes back to pending waits in its lane again."""
+        if after.status is JobStatus.PENDING and before.status is not JobStatus.PENDING:
+            lane = Lane(after.company, after.priority)
+            stored = self._client.get(lane_key(self._client, lane), transaction=transaction)
+            say_that_somebody_waits(self._client, transaction, lane, stored)

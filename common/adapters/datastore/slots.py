@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from common.adapters.datastore.account import account_of
 from common.adapters.datastore.codec import to_entity
-from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, SYMBL_SLOT, slot_key
+from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, SYMBL_SLOT, account_key, slot_key
 from common.adapters.datastore.transactions import run_in_transaction
 from common.model.slot import Lease
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from google.cloud import datastore
 
+    from common.model.capacity import SymblAccount
     from common.model.job import AttemptId, RequestId, SlotNumber, SymblAsyncRequest
 
 
@@ -35,22 +37,26 @@ class DatastoreSlots:
         attempt_id: AttemptId,
         now: datetime,
         next_check_at: datetime,
+        planned_on: SymblAccount,
     ) -> SymblAsyncRequest | None:
-        """Slot and request change together, or not at all."""
+        """Slot and request change together, or not at all, and not after the account has changed."""
         wanted = slot_key(self._client, number)
         request_key = SYMBL_ASYNC_REQUEST.key(self._client, request_id)
+        account = account_key(self._client)
 
         def body(transaction: datastore.Transaction) -> SymblAsyncRequest | None:
-            found = {e.key: e for e in self._client.get_multi([wanted, request_key], transaction=transaction)}
+            found = {e.key: e for e in self._client.get_multi([wanted, request_key, account], transaction=transaction)}
             if request_key not in found:
                 return None
             request: SymblAsyncRequest = SYMBL_ASYNC_REQUEST.row_of(found[request_key])
             if request.is_current(attempt_id) and request.slot == number:
                 return request  # an earlier commit of ours that had seemed to fail
-            if wanted in found or not request.may_be_claimed(now):
+            if wanted in found or not request.may_be_claimed(now) or account_of(found.get(account)) != planned_on:
                 return None
             claimed = request.claimed(attempt_id, slot=number, now=now, next_check_at=next_check_at)
-            lease = Lease(number=number, request_id=request_id, attempt_id=attempt_id, claimed_at=now)
+            lease = Lease(
+                number=number, request_id=request_id, attempt_id=attempt_id, company=request.company, claimed_at=now
+            )
             transaction.put(to_entity(lease, wanted, indexed=SYMBL_SLOT.indexed))
             transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, request_id, claimed))
             return claimed

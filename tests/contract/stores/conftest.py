@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
+from common.adapters.datastore.account import DatastoreAccount
 from common.adapters.datastore.inbox import DatastoreInbox
+from common.adapters.datastore.lanes import DatastoreLanes
 from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
+from common.model.capacity import SymblAccount
+from common.model.recording import Priority
 from tests.contract.datastore.backends import connect, find_emulator, fresh_project, run_emulator
 from tests.factories import NOW, a_conversation, a_pending_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from google.cloud import datastore
 
@@ -80,6 +86,16 @@ def slots(datastore_client: datastore.Client) -> DatastoreSlots:
 
 
 @pytest.fixture
+def lanes(datastore_client: datastore.Client) -> DatastoreLanes:
+    return DatastoreLanes(datastore_client)
+
+
+@pytest.fixture
+def account(datastore_client: datastore.Client) -> DatastoreAccount:
+    return DatastoreAccount(datastore_client)
+
+
+@pytest.fixture
 def inbox(datastore_client: datastore.Client) -> DatastoreInbox:
     return DatastoreInbox(datastore_client)
 
@@ -88,9 +104,11 @@ def inbox(datastore_client: datastore.Client) -> DatastoreInbox:
 def added(recordings: DatastoreRecordings) -> Callable[..., SymblAsyncRequest]:
     """Stores recording `number` and returns its pending request."""
 
-    def add(number: int = 1, *, company: str = "Acme", now: object = NOW) -> SymblAsyncRequest:
-        conversation = a_conversation(number, company=company)
-        request = a_pending_job(number, now=now, company=company)  # type: ignore[arg-type]  # a datetime
+    def add(
+        number: int = 1, *, company: str = "Acme", now: datetime = NOW, priority: Priority = Priority.LIVE
+    ) -> SymblAsyncRequest:
+        conversation = a_conversation(number, company=company, priority=priority)
+        request = dataclasses.replace(a_pending_job(number, now=now, company=company), priority=priority)
         recordings.add(conversation, request, allow_duplicate=False)
         return request
 
@@ -103,7 +121,12 @@ def claimed(added: Callable[..., SymblAsyncRequest], slots: DatastoreSlots) -> C
 
     def claim(number: int = 1, *, slot: int = 0) -> SymblAsyncRequest:
         request = slots.claim(
-            slot, request_id=added(number).id, attempt_id=f"attempt-{number}", now=NOW, next_check_at=NOW
+            slot,
+            request_id=added(number).id,
+            attempt_id=f"attempt-{number}",
+            now=NOW,
+            next_check_at=NOW,
+            planned_on=SymblAccount(),
         )
         assert request is not None
         return request

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.errors import NotFound
+from common.model.capacity import SymblAccount
+from common.model.fairness import Lane
 from common.model.job import JobStatus, SymblAsyncRequest, Transition
+from common.model.recording import Priority
 from tests.factories import NOW, a_conversation, a_pending_job, an_error
 
 if TYPE_CHECKING:
@@ -65,7 +68,14 @@ def test_a_change_never_frees_a_slot_of_another_attempt(
     """A lease that was freed by hand and claimed by another request stays that one's."""
     first = claimed(1, slot=3)
     requests.change(first.id, lambda r: r.put_back(why="429", now=NOW, available_at=NOW))
-    second = slots.claim(3, request_id=added(2).id, attempt_id="attempt-2", now=NOW, next_check_at=NOW)
+    second = slots.claim(
+        3,
+        request_id=added(2).id,
+        attempt_id="attempt-2",
+        now=NOW,
+        next_check_at=NOW,
+        planned_on=SymblAccount(),
+    )
     assert second is not None
 
     requests.change(first.id, lambda r: r.failed(an_error(), now=NOW))
@@ -94,14 +104,27 @@ def test_changing_an_unknown_request_says_so(requests: DatastoreRequests) -> Non
 
 
 def test_next_in_line_is_the_oldest_that_may_be_claimed(added: Added, requests: DatastoreRequests) -> None:
-    """In the order of `available_at`, without those whose turn has not come, up to the limit."""
+    """In the order of `available_at`, without those whose turn has not come, of one lane, up to the limit."""
     ids = {number: added(number, now=NOW - timedelta(minutes=number)).id for number in range(1, 6)}
     requests.change(ids[5], lambda r: dataclasses.replace(r, available_at=NOW + timedelta(seconds=1)))
     requests.change(ids[4], lambda r: r.failed(an_error(), now=NOW))
 
-    assert requests.next_in_line(limit=10, now=NOW) == [ids[3], ids[2], ids[1]]
-    assert requests.next_in_line(limit=2, now=NOW) == [ids[3], ids[2]]
-    assert requests.count_pending() == 4
+    added(6, company="Globex")
+    added(7, priority=Priority.BACKFILL)
+    lane = Lane("Acme", Priority.LIVE)
+
+    assert requests.next_in_line(lane, limit=10, now=NOW) == [ids[3], ids[2], ids[1]]
+    assert requests.next_in_line(lane, limit=2, now=NOW) == [ids[3], ids[2]]
+    assert requests.count_pending() == 6
+
+
+def test_anybody_waits_while_one_may_be_claimed(added: Added, requests: DatastoreRequests) -> None:
+    """Of whatever lane; those whose turn has not come do not count."""
+    assert not requests.anybody_waits(NOW)
+    added(1, company="Globex", now=NOW + timedelta(seconds=1), priority=Priority.BACKFILL)
+
+    assert not requests.anybody_waits(NOW)
+    assert requests.anybody_waits(NOW + timedelta(seconds=1))
 
 
 def test_due_are_those_that_are_owed_a_look(added: Added, requests: DatastoreRequests) -> None:

@@ -84,7 +84,7 @@ def test_a_stopped_account_starts_again_by_itself(datastore_client: datastore.Cl
     account, until = DatastoreAccount(datastore_client), NOW + timedelta(minutes=5)
     assert account.stopped_until(NOW) is None
 
-    account.stop(reason="401", now=NOW, until=until)
+    account.change(lambda state: state.stopped(reason="401", now=NOW, until=until))
 
     assert account.stopped_until(until - timedelta(seconds=1)) == until
     assert account.stopped_until(until) is None

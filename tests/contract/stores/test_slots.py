@@ -13,7 +13,10 @@ import pytest
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
 from common.model import slot as slots_of_a_cap
+from common.model.capacity import SymblAccount
+from common.model.fairness import Lane
 from common.model.job import JobStatus
+from common.model.recording import Priority
 from tests.factories import NOW, an_error
 
 if TYPE_CHECKING:
@@ -26,9 +29,16 @@ if TYPE_CHECKING:
 
     Added = Callable[..., SymblAsyncRequest]
 
+ALL_WELL = SymblAccount()
+ACME = Lane("Acme", Priority.LIVE)
 
-def _claim(slots: DatastoreSlots, number: int, request_id: str, attempt: str = "a") -> SymblAsyncRequest | None:
-    return slots.claim(number, request_id=request_id, attempt_id=attempt, now=NOW, next_check_at=NOW)
+
+def _claim(
+    slots: DatastoreSlots, number: int, request_id: str, attempt: str = "a", *, planned_on: SymblAccount = ALL_WELL
+) -> SymblAsyncRequest | None:
+    return slots.claim(
+        number, request_id=request_id, attempt_id=attempt, now=NOW, next_check_at=NOW, planned_on=planned_on
+    )
 
 
 def test_a_claim_gives_the_slot_to_the_request(
@@ -119,7 +129,9 @@ def test_no_race_of_dispatchers_exceeds_the_cap_or_doubles_a_lease(
             _expect_at_most(cap, leases)
             free = slots_of_a_cap.claimable([lease.number for lease in leases], cap=cap)
             for number, request_id in zip(
-                slots_of_a_cap.in_random_order(free, chance), requests.next_in_line(limit=cap, now=NOW), strict=False
+                slots_of_a_cap.in_random_order(free, chance),
+                requests.next_in_line(ACME, limit=cap, now=NOW),
+                strict=False,
             ):
                 attempt = f"{seed}-{turn}-{number}"
                 if _claim(slots, number, request_id, attempt) is None:

@@ -21,6 +21,7 @@ from common.adapters.datastore.companies import DatastoreCompanies
 from common.adapters.datastore.inbox import DatastoreInbox
 from common.adapters.datastore.intake import DatastoreIntakeLog
 from common.adapters.datastore.intelligence import DatastoreResults
+from common.adapters.datastore.lanes import DatastoreLanes
 from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
@@ -132,6 +133,7 @@ class World:
             "recordings": DatastoreRecordings(client),
             "requests": self.requests,
             "slots": self.slots,
+            "lanes": DatastoreLanes(client),
             "inbox": DatastoreInbox(client),
             "companies": DatastoreCompanies(client),
             "results": DatastoreResults(client),
@@ -203,7 +205,7 @@ class World:
         body = task.body
         if task.stage is Stage.DISPATCH:
             dispatch(
-                **self._only("requests", "slots", "account", "tasks"),
+                **self._only("requests", "slots", "lanes", "account", "tasks"),
                 cap=2,
                 now=self.clock(),
                 new_id=lambda: next(self._ids),
@@ -211,7 +213,8 @@ class World:
             )
         elif task.stage is Stage.SUBMIT:
             Submitter(
-                **self._only("requests", "recordings", "companies", "account", "audio", "engine", "tasks"),
+                **self._only("requests", "recordings", "companies", "slots", "account", "audio", "engine", "tasks"),
+                cap=2,
                 webhook_base_url="https://hooks.example",
                 webhook_secret="secret",
                 confidence_threshold=0.6,
@@ -236,7 +239,9 @@ class World:
         receive(event, **self._only("inbox", "tasks"))
 
     def _sweep(self) -> None:
-        found = Sweeper(**self._only("requests", "slots", "inbox", "engine", "tasks"), cap=2, now=self.clock()).sweep()
+        found = Sweeper(
+            **self._only("requests", "slots", "account", "inbox", "engine", "tasks"), cap=2, now=self.clock()
+        ).sweep()
         for what, count in found.items():
             self.found[what] = self.found.get(what, 0) + count
 
