@@ -8,6 +8,7 @@ CalltrackError
 ├── Rejected                 the caller has to change something; `problems` names the fields and the mend
 │   ├── NotFound
 │   ├── Conflict
+│   ├── Forbidden
 │   ├── TooLarge
 │   └── Unauthenticated
 ├── UnreadableAnswer         the engine answered what its contract does not allow
@@ -83,6 +84,13 @@ class Conflict(Rejected):
 
     status = 409
     reason = "CONFLICT"
+
+
+class Forbidden(Rejected):
+    """The caller is known, and may not do this in this way."""
+
+    status = 403
+    reason = "FORBIDDEN"
 
 
 class TooLarge(Rejected):

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from common import log
 from common.bootstrap import services
-from common.errors import AccountRefused, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
+from common.errors import AccountRefused, Forbidden, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +32,7 @@ _TRACE = re.compile(r"([0-9a-f]{32})")
 _TITLES: Mapping[str, str] = {
     "INVALID": "What was sent cannot be used",
     "NOT_FOUND": "There is no such thing",
+    "FORBIDDEN": "Not allowed in this way",
     "NOT_REPLAYABLE": "Nothing to run again",
     "TOO_LARGE": "Too large for this way in",
     "UNAUTHENTICATED": "The caller is not known",
@@ -146,6 +147,21 @@ def json_body(request: flask.Request) -> bytes:
     if request.mimetype != "application/json":
         raise Rejected([Problem("Content-Type", "must be application/json")])
     return request.get_data()
+
+
+def expect_same_origin(request: flask.Request) -> None:
+    """Refuse a form that a page of another site has sent with this browser's sign-in.
+
+    Browsers say where a request comes from in Sec-Fetch-Site (https and loopback), older ones in Origin; neither can be
+    set by a page (https://www.w3.org/TR/fetch-metadata/).
+
+    Raises:
+        Forbidden: where it is not one of our own pages.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    own = site == "same-origin" if site else request.headers.get("Origin") == request.host_url.rstrip("/")
+    if not own:
+        raise Forbidden("this was not sent from a page of this site; open the page here and send its form")
 
 
 def caller() -> str:

@@ -21,8 +21,10 @@ from common.errors import NotFound, Problem, Rejected
 from common.model.answers import instant, recording_answer
 from common.model.intelligence import SECTIONS
 from common.model.listing import list_query, page_token
+from common.model.replay import ReplayOrder, order_from
 from common.model.transcript import as_srt, as_text, as_vtt, turns_of
 from functions import _edge
+from functions._replay import Replayer
 from functions.pages.call import call_view, position_of, position_text
 from functions.pages.calls import Paging, call_rows
 from functions.pages.company_settings import (
@@ -63,6 +65,7 @@ _ROUTES = Map(
         Rule("/", endpoint="home", methods=["GET"]),
         Rule("/calls", endpoint="calls", methods=["GET"]),
         Rule("/calls/<recording_id>", endpoint="call", methods=["GET"]),
+        Rule("/calls/<recording_id>/replay", endpoint="replay", methods=["POST"]),
         Rule("/calls/<recording_id>.json", endpoint="call_json", methods=["GET"]),
         Rule("/calls/<recording_id>.<any(vtt, srt, txt):rendering>", endpoint="transcript", methods=["GET"]),
         Rule("/assets/<digest>/<name>", endpoint="asset", methods=["GET"]),
@@ -160,6 +163,17 @@ def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnVa
         audio_url=f"{audio_url}{fragment}" if audio_url else None,
         request_id=flask.g.request_id,
     )
+
+
+def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """The form of a failed call's page."""
+    _edge.expect_same_origin(request)
+    order = order_from(ReplayOrder, request.form.to_dict())
+    s = services()
+    Replayer(requests=s.requests, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()).one(
+        recording_id, order
+    )
+    return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
 
 
 def _audio_url(conversation: ConversationMetadata) -> str | None:
@@ -303,6 +317,7 @@ _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "home": _home,
     "calls": _calls,
     "call": _call,
+    "replay": _replay,
     "call_json": _call_json,
     "transcript": _transcript,
     "asset": _asset,

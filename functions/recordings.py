@@ -46,7 +46,7 @@ from common.model.recording import (
     details_from,
     details_from_json,
 )
-from common.model.replay import BulkReplayOrder, ReplayOrder, order_from
+from common.model.replay import BulkReplayOrder, ReplayOrder, order_from_json
 from common.model.tasks import dispatch_task
 from common.model.transcript import as_json, as_srt, as_text, as_vtt, turns_of
 from common.ports import AudioStore, CompanyStore, IntakeLog, RecordingStore, RequestStore, ResultStore, TaskQueue
@@ -378,7 +378,9 @@ def recordings(request: flask.Request) -> ResponseReturnValue:
         if endpoint == "list":
             return _list(request)
         if endpoint == "replay_many":
-            return _edge.json_answer(_replayer().many(order_from(BulkReplayOrder, _edge.json_body(request))).as_json())
+            return _edge.json_answer(
+                _replayer().many(order_from_json(BulkReplayOrder, _edge.json_body(request))).as_json()
+            )
         if endpoint == "replay":
             return _replay(request, arguments["recording_id"])
         if endpoint == "get":
@@ -409,7 +411,7 @@ def _add(request: flask.Request) -> ResponseReturnValue:
 
 
 def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
-    _replayer().one(recording_id, order_from(ReplayOrder, _edge.json_body(request)))
+    _replayer().one(recording_id, order_from_json(ReplayOrder, _edge.json_body(request)))
     return _edge.json_answer(_reading().basic(recording_id))
 
 

@@ -275,7 +275,7 @@ class SymblAsyncRequest:
         look_at = next_check_at if collecting else None
         moved = self
         if not (collecting and self.status is JobStatus.COMPLETED):
-            moved = self._moved(again, now=now, why=f"replayed: {reason}", next_check_at=look_at)
+            moved = self._moved(again, now=now, why=f"replayed by {by}: {reason}", next_check_at=look_at)
         sections = tuple(section for section in self.sections if collecting and section.state is SectionState.STORED)
         return dataclasses.replace(
             moved,

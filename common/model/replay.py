@@ -71,16 +71,21 @@ _STATUSES = {
 }
 
 
-def order_from(model: type[Order], body: bytes) -> Order:
-    """Validate a request's body.
-
-    Raises:
-        Rejected: naming every field that is unknown, missing or wrong, with the mend.
-    """
+def order_from_json(model: type[Order], body: bytes) -> Order:
+    """As `order_from`, of a request's body."""
     try:
         given = json.loads(body)
     except (ValueError, RecursionError):
         given = None
+    return order_from(model, given)
+
+
+def order_from(model: type[Order], given: object) -> Order:
+    """Validate what somebody asks for (decoded JSON, or the fields of a form).
+
+    Raises:
+        Rejected: naming every field that is unknown, missing or wrong, with the mend.
+    """
     if not isinstance(given, dict):
         raise Rejected([Problem("body", 'must be a JSON object, such as {"reason": "the engine was mended"}')])
     try:

@@ -131,11 +131,12 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What went wrong, why, since when, and what to look at first."""
+    """What went wrong, why, since when, what to look at first, and the command that runs it again."""
 
     what: str
     why: str
     check: str
+    replay: str
     since: Moment | None
 
 
@@ -381,6 +382,7 @@ def _failure(conversation: ConversationMetadata, request: SymblAsyncRequest | No
         what=FAILURES[error.failure_class],
         why=error.reason,
         check=error.check,
+        replay=f'./calltrack recordings replay {conversation.id} --reason "..."',
         since=moment(request.completed_at, conversation.timezone_offset) if request.completed_at else None,
     )
 

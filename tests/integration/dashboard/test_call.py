@@ -168,6 +168,7 @@ def test_a_failure_says_what_why_since_and_what_to_check(client: FlaskClient, ro
     page = opened(client, f"/calls/{conversation.id}")
 
     assert "The analysis failed" in page.text
+    assert f"./calltrack recordings replay {conversation.id} --reason" in page.text
     assert "This recording cannot be analysed as it is. Since 1 Mar 2026, 08:00" in page.text
     assert "Why no speech in it" in page.text
     assert "What to check the recording" in page.text

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import functions_framework
 import pytest
 
 from common.model.intelligence import ResultsState, SectionState
@@ -14,6 +15,7 @@ from common.model.job import FailureClass, JobError, JobStatus
 from common.model.tasks import Stage
 from deploy.engine.engine import create_engine
 from deploy.engine.settings import EngineSettings
+from tests.conftest import ROOT
 from tests.factories import a_wav, an_error, sample_calls
 from tests.integration.pipeline.installation import Served
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import flask
     from werkzeug.test import TestResponse
 
     from deploy.engine.engine import Engine
@@ -275,6 +278,77 @@ def test_who_asked_is_kept(installation: Installation) -> None:
 
     assert (refused.status_code, answer.status_code) == (401, 200)
     assert [kept.by for kept in installation.request(recording).replays] == ["token"]
+
+
+# By the form of the page
+
+
+@pytest.fixture(scope="module")
+def pages() -> flask.Flask:
+    """The dashboard, over the same installation."""
+    app: flask.Flask = functions_framework.create_app("dashboard", str(ROOT / "main.py"))
+    return app
+
+
+OWN = {"Sec-Fetch-Site": "same-origin"}
+HTML = {"Accept": "text/html"}
+
+
+@pytest.mark.parametrize("headers", [OWN, {"Origin": "http://localhost"}])
+def test_the_form_of_the_page_replays_and_leads_back(
+    installation: Installation, pages: flask.Flask, headers: dict[str, str]
+) -> None:
+    """The page then says that it waits, and offers the form no more."""
+    recording = add_failed(installation)
+    client = pages.test_client()
+    before = client.get(f"/calls/{recording}").text
+
+    answer = client.post(f"/calls/{recording}/replay", data={"reason": "a new disk"}, headers=headers)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/calls/{recording}")
+    (kept,) = installation.request(recording).replays
+    assert (kept.reason, kept.by) == ("a new disk", "local")
+    assert f'action="/calls/{recording}/replay"' in before
+    after = client.get(answer.headers["Location"]).text
+    assert "/replay" not in after
+    assert "replayed by local: a new disk" in after
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {},
+    ],
+)
+def test_a_form_of_another_site_is_refused(
+    installation: Installation, pages: flask.Flask, headers: dict[str, str]
+) -> None:
+    """Whoever is signed in here may have another page open."""
+    recording = add_failed(installation)
+
+    answer = pages.test_client().post(f"/calls/{recording}/replay", data={"reason": "x"}, headers={**HTML, **headers})
+
+    assert (answer.status_code, answer.mimetype) == (403, "text/html")
+    assert installation.request(recording).status is JobStatus.FAILED
+
+
+def test_a_form_without_a_reason_or_of_another_call_says_so(installation: Installation, pages: flask.Flask) -> None:
+    """On a page, with the status that the API would give."""
+    recording, pending = add_failed(installation, 1), add(installation, 2)
+    client = pages.test_client()
+
+    def post(id_: str, **fields: str) -> int:
+        return client.post(f"/calls/{id_}/replay", data=fields, headers={**HTML, **OWN}).status_code
+
+    assert [post(recording), post(recording, reason="x", by="me"), post(pending, reason="x")] == [400, 400, 409]
+    assert post("nobody", reason="x") == 404
+    assert client.get(f"/calls/{recording}/replay").status_code == 405
+    assert installation.request(recording).status is JobStatus.FAILED
 
 
 # Many

@@ -25,7 +25,7 @@ from common.model.replay import (
     ReplayOrder,
     expect_replayable,
     is_under_way,
-    order_from,
+    order_from_json,
 )
 from common.model.tasks import collect_task, owed
 from tests.factories import LATER, NOW, a_job, a_pending_job, an_error
@@ -182,7 +182,7 @@ def test_a_collection_is_under_way_until_it_was_tried() -> None:
 def test_an_order_that_cannot_be_used_names_the_field(given: object, field: str) -> None:
     """With the mend."""
     with pytest.raises(Rejected) as rejected:
-        order_from(ReplayOrder, json.dumps(given).encode())
+        order_from_json(ReplayOrder, json.dumps(given).encode())
     assert [problem.field for problem in rejected.value.problems] == [field]
 
 
@@ -203,7 +203,9 @@ def test_an_order_that_cannot_be_used_names_the_field(given: object, field: str)
 def test_a_bulk_order_must_find_what_can_be_replayed(given: dict[str, object], field: str) -> None:
     """A filter that is too wide, or none, never runs everything again."""
     with pytest.raises(Rejected) as rejected:
-        order_from(BulkReplayOrder, json.dumps({"reason": "x", "filter": "status:failed", **given}).encode()).query()
+        order_from_json(
+            BulkReplayOrder, json.dumps({"reason": "x", "filter": "status:failed", **given}).encode()
+        ).query()
     assert [problem.field for problem in rejected.value.problems] == [field]
 
 

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 from common.errors import NotFound, Rejected
 from common.model.listing import list_query, page_token
 from common.model.recording import RecordingDetails, details_from, details_from_json
-from common.model.replay import BulkReplayOrder, NotReplayable, ReplayOrder, order_from
+from common.model.replay import BulkReplayOrder, NotReplayable, ReplayOrder, order_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -164,11 +164,11 @@ class ApiStandIn:
         """What has failed goes back to pending, then on as the script says."""
         assert request.mimetype == "application/json"
         if request.path.startswith("/api/v1/recordings/"):
-            order = order_from(ReplayOrder, request.get_data())
+            order = order_from_json(ReplayOrder, request.get_data())
             kept = self._expect(request.path.removeprefix("/api/v1/recordings/").removesuffix(":replay"))
             self._run_again(kept, order)
             return _json(kept.answer(whole=False))
-        bulk = order_from(BulkReplayOrder, request.get_data())
+        bulk = order_from_json(BulkReplayOrder, request.get_data())
         query = bulk.query()
         found = [
             one
