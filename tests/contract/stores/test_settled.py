@@ -5,17 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from common.adapters.datastore.account import DatastoreAccount
 from common.adapters.datastore.companies import DatastoreCompanies
 from common.adapters.datastore.intake import DatastoreIntakeLog
 from common.errors import Problem
 from common.model.business_ux import BusinessUX
+from common.model.capacity import SymblAccount
 from common.model.company import CompanyDefaults, Tracker
 from common.model.intake import RejectedObject
 from common.model.recording import Role
 from tests.factories import NOW
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from google.cloud import datastore
 
 
@@ -88,3 +93,29 @@ def test_a_stopped_account_starts_again_by_itself(datastore_client: datastore.Cl
 
     assert account.stopped_until(until - timedelta(seconds=1)) == until
     assert account.stopped_until(until) is None
+
+
+@pytest.mark.usefixtures("embedded_alone")
+def test_lowerings_that_meet_add_up(
+    make_client: Callable[[], datastore.Client], datastore_client: datastore.Client
+) -> None:
+    """Each 429 of a burst counts: the change is a transaction."""
+    account, other = DatastoreAccount(datastore_client), DatastoreAccount(make_client())
+    met = 0
+
+    def lower(state: SymblAccount) -> SymblAccount:
+        nonlocal met
+        met += 1
+        if met == 1:
+            other.change(lambda theirs: theirs.throttled(10, active=10, now=NOW))
+        return state.throttled(10, active=10, now=NOW)
+
+    account.change(lower)
+
+    assert (met, account.get().cap(10, NOW)) == (2, 8)
+
+
+def test_a_change_that_changes_nothing_writes_nothing(datastore_client: datastore.Client) -> None:
+    """Where all is well there is no entity."""
+    assert DatastoreAccount(datastore_client).change(lambda state: state) == SymblAccount()
+    assert list(datastore_client.query(kind="SymblAccount").fetch()) == []

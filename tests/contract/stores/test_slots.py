@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from google.cloud import datastore
 
+    from common.adapters.datastore.account import DatastoreAccount
     from common.model.job import SymblAsyncRequest
     from common.model.slot import Lease
 
@@ -88,6 +89,21 @@ def test_only_a_pending_request_whose_turn_has_come_is_claimed(
 
     assert [_claim(slots, 0, request_id) for request_id in (later.id, failed.id, "unknown-1")] == [None] * 3
     assert slots.leases() == []
+
+
+def test_a_claim_fails_once_the_account_has_changed(
+    added: Added, slots: DatastoreSlots, account: DatastoreAccount
+) -> None:
+    """A cap that was lowered, or a rest that began, after the dispatcher looked, holds for it too."""
+    first, second = added(1), added(2)
+    seen = account.get()
+    lowered = account.change(lambda state: state.throttled(5, active=3, now=NOW))
+
+    assert _claim(slots, 0, first.id, planned_on=seen) is None
+    assert _claim(slots, 0, first.id, planned_on=lowered) is not None
+    account.change(lambda state: state.stopped(reason="429", now=NOW, until=NOW + timedelta(minutes=1)))
+    assert _claim(slots, 1, second.id, "b", planned_on=lowered) is None
+    assert [lease.company for lease in slots.leases()] == ["Acme"]
 
 
 def test_a_lease_that_its_request_does_not_hold_is_freed(
