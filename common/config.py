@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pydantic
 
 from common.errors import CalltrackError
+from common.model.failures import Budgets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +75,9 @@ class Settings(pydantic.BaseModel):
     api_token_hashes: Words = ()
     iap_audience: str | None = None
 
+    retry_not_accepted_h: Whole = 72
+    retry_unknown_outcomes: Annotated[int, pydantic.Field(ge=0, le=20)] = 2
+
     sweep_interval_s: Whole = 60
     sweep_floor_s: Whole = 60
 
@@ -81,6 +85,13 @@ class Settings(pydantic.BaseModel):
     def sweep_floor(self) -> timedelta:
         """No job is asked about before it is this old."""
         return timedelta(seconds=self.sweep_floor_s)
+
+    @property
+    def budgets(self) -> Budgets:
+        """How much of each passing failure a request may meet."""
+        return Budgets(
+            not_accepted_for=timedelta(hours=self.retry_not_accepted_h), unknown_outcomes=self.retry_unknown_outcomes
+        )
 
     @pydantic.model_validator(mode="after")
     def _authentication_is_complete(self) -> Self:

@@ -11,6 +11,7 @@ from common import log
 from common.bootstrap import services
 from common.errors import CalltrackError, TryLater, UnreadableAnswer
 from common.model import schedule
+from common.model.failures import TREATMENTS
 from common.model.intelligence import SECTIONS, Section, SectionState, missing_sections
 from common.model.job import FailureClass, JobError, JobStatus, SymblAsyncRequest
 from common.model.tasks import dispatch_task
@@ -120,7 +121,7 @@ class Collector:
         error = JobError(
             failure_class=FailureClass.RECORDING,
             reason=said or "the engine reports that the job failed, and gives no reason",
-            check="the recording itself, then the engine's log for this job",
+            check=TREATMENTS[FailureClass.RECORDING].check,
         )
         after = self._change(
             request, lambda current: current.failed(error, now=now) if current.status.holds_slot else current

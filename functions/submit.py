@@ -20,7 +20,8 @@ from common.errors import (
     TryLater,
 )
 from common.model import schedule
-from common.model.job import FailureClass, JobError, JobStatus, SymblAsyncRequest
+from common.model.failures import Budgets, given_up
+from common.model.job import FailureClass, JobStatus, SymblAsyncRequest
 from common.model.tasks import dispatch_task
 from common.model.webhook import webhook_url
 from common.ports import (
@@ -80,6 +81,7 @@ class Submitter:
     webhook_secret: str
     confidence_threshold: float
     sweep_floor: timedelta
+    budgets: Budgets
     clock: Callable[[], datetime]
     chance: Callable[[], float]
 
@@ -90,7 +92,7 @@ class Submitter:
             return Outcome.NOTHING_TO_DO
         conversation = self.recordings.get(request.recording_id)
         if conversation is None:
-            return self._fail(request, FailureClass.DEFECT, "its metadata is gone", "who deleted the recording's rows")
+            return self._give_up(request, FailureClass.DEFECT, "its metadata is gone: who deleted its rows?")
         try:
             self.engine.prepare()
             submission = self._submission(request, attempt_id, conversation)
@@ -165,12 +167,10 @@ class Submitter:
             self.account.change(lambda account: account.stopped(reason=str(error), now=now, until=now + ACCOUNT_REST))
             return self._put_back(request, attempt_id, why=f"account refused: {error}", advice=ACCOUNT_REST)
         if isinstance(error, RefusedByEngine):
-            return self._fail(
-                request, FailureClass.RECORDING, str(error), "what the engine says of the recording, then replay it"
-            )
+            return self._give_up(request, FailureClass.RECORDING, str(error))
         if isinstance(error, TryLater):
             raise error
-        return self._fail(request, FailureClass.DEFECT, str(error), "the log of this request")
+        return self._give_up(request, FailureClass.DEFECT, str(error))
 
     def _lower_cap(self, refusal: Throttled) -> None:
         """The engine takes no more jobs than it has; where it says until when, nothing is sent to it before."""
@@ -188,26 +188,37 @@ class Submitter:
     def _put_back(
         self, request: SymblAsyncRequest, attempt_id: AttemptId, *, why: str, advice: timedelta | None
     ) -> Outcome:
+        """Nothing was accepted: wait for another turn, unless that has been going on for too long."""
         now, chance = self.clock(), self.chance()
 
         def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
             if not current.is_current(attempt_id) or current.status is not JobStatus.SUBMITTING:
                 return current
+            error = given_up(current, FailureClass.NOT_ACCEPTED, why, now=now, budgets=self.budgets)
+            if error is not None:
+                return current.failed(error, now=now)
             again = schedule.retry_at(current, now, chance=chance, advice=advice)
-            return current.put_back(why=why, now=now, available_at=again)
+            return current.put_back(FailureClass.NOT_ACCEPTED, why=why, now=now, available_at=again)
 
         after = self.requests.change(request.id, change)
+        if after.status is JobStatus.FAILED:
+            return self._tell_failure(after)
         self.tasks.enqueue(dispatch_task(cause=f"{attempt_id}/put back", not_before=after.available_at))
         return Outcome.PUT_BACK
 
-    def _fail(self, request: SymblAsyncRequest, failure_class: FailureClass, reason: str, check: str) -> Outcome:
+    def _give_up(self, request: SymblAsyncRequest, failure_class: FailureClass, reason: str) -> Outcome:
         now = self.clock()
-        error = JobError(failure_class=failure_class, reason=reason, check=check)
-        self.requests.change(
-            request.id, lambda current: current if current.status.is_terminal else current.failed(error, now=now)
-        )
-        log.event("request_failed", request=request.id, failure_class=failure_class, reason=reason)
-        self.tasks.enqueue(dispatch_task(cause=f"{request.id}/{len(request.attempts)}/failed"))
+
+        def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
+            error = given_up(current, failure_class, reason, now=now, budgets=self.budgets)
+            return current if error is None or current.status.is_terminal else current.failed(error, now=now)
+
+        return self._tell_failure(self.requests.change(request.id, change))
+
+    def _tell_failure(self, request: SymblAsyncRequest) -> Outcome:
+        error = request.error
+        log.event("request_failed", failure_class=error and error.failure_class, reason=error and error.reason)
+        self.tasks.enqueue(dispatch_task(cause=f"{request.id}/{request.attempts_made}/failed"))
         return Outcome.FAILED
 
 
@@ -231,6 +242,7 @@ def submit_job(request: flask.Request) -> ResponseReturnValue:
             webhook_secret=s.settings.webhook_secrets[0].get_secret_value(),
             confidence_threshold=s.settings.confidence_threshold,
             sweep_floor=s.settings.sweep_floor,
+            budgets=s.settings.budgets,
             clock=s.clock,
             chance=s.chance.random,
         ).submit(body["request_id"], body["attempt_id"])

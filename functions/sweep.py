@@ -15,7 +15,8 @@ from common import log
 from common.bootstrap import services
 from common.errors import CalltrackError
 from common.model import schedule
-from common.model.job import JobStatus, SymblAsyncRequest, submission_age
+from common.model.failures import Budgets, given_up
+from common.model.job import FailureClass, JobStatus, SymblAsyncRequest, submission_age
 from common.model.slot import claimable
 from common.model.tasks import collect_task, dispatch_task, owed
 from common.ports import AccountState, Inbox, RequestStore, SlotPool, SpeechIntelligence, TaskQueue
@@ -46,6 +47,7 @@ class Sweeper:
     engine: SpeechIntelligence
     tasks: TaskQueue
     cap: int
+    budgets: Budgets
     now: datetime
     found: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
@@ -120,17 +122,22 @@ class Sweeper:
             self._change(request, lambda current: current.looked_at(next_check_at=look_at))
             self.found["submissions_unknown"] += 1
             return
-        self._change(
-            request,
-            lambda current: (
-                current.put_back(
-                    why="outcome unknown, and the engine has no conversation of it", now=self.now, available_at=self.now
-                )
-                if current.status is JobStatus.SUBMITTING and current.job_id is None
-                else current
-            ),
-        )
-        self.found["ambiguous_resubmits"] += 1
+        self._send_again(request, "outcome unknown, and the engine has no conversation of it")
+
+    def _send_again(self, request: SymblAsyncRequest, why: str) -> None:
+        """The first try may have been accepted, and cannot be found: once more, counted, within the budget."""
+
+        def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
+            if current.status is not request.status or current.job_id != request.job_id:
+                return current
+            error = given_up(current, FailureClass.UNKNOWN, why, now=self.now, budgets=self.budgets)
+            if error is not None:
+                return current.failed(error, now=self.now)
+            return current.put_back(FailureClass.UNKNOWN, why=why, now=self.now, available_at=self.now)
+
+        after = self._change(request, change)
+        self.found["given_up" if after.status is JobStatus.FAILED else "ambiguous_resubmits"] += 1
+        log.warning("outcome_unknown", status=after.status, reason=why)
 
     def _ask_about(self, request: SymblAsyncRequest) -> None:
         """The article's rule: an active job older than 40 % of its recording is asked about."""
@@ -138,7 +145,8 @@ class Sweeper:
         self.found["jobs_asked_about"] += 1
         look_at = schedule.next_look(request, self.now)
         if status is None and request.job_id:
-            self.found["jobs_unknown_to_the_engine"] += 1
+            self._after_lost_job(request, look_at)
+            return
         if status is not None and not status.is_terminal:
             self._change(
                 request,
@@ -158,6 +166,16 @@ class Sweeper:
         )
         self.tasks.enqueue(collect_task(after))
         self.found["webhooks_missed"] += 1
+
+    def _after_lost_job(self, request: SymblAsyncRequest, look_at: datetime) -> None:
+        """The engine answers 404 for a job that it gave us: twice in a row, and with no conversation, it is gone."""
+        self.found["jobs_unknown_to_the_engine"] += 1
+        attempt = request.attempts[-1]
+        known = self.engine.find_conversation(attempt.id, since=attempt.claimed_at, now=self.now)
+        if known is None and request.checks > 0:
+            self._send_again(request, "the engine knows neither its job nor a conversation of it")
+            return
+        self._change(request, lambda current: current.looked_at(next_check_at=look_at))
 
     def _work_off(self, event: WebhookEvent) -> None:
         """A terminal event that nobody worked off: its task has vanished, or its request was not known."""
@@ -211,6 +229,7 @@ def sweep_jobs(request: flask.Request) -> ResponseReturnValue:  # noqa: ARG001  
         engine=s.engine,
         tasks=s.tasks,
         cap=s.settings.symbl_max_active_jobs,
+        budgets=s.settings.budgets,
         now=s.clock(),
     ).sweep()
     log.event("swept", **found)

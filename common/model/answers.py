@@ -61,7 +61,7 @@ def _request(request: SymblAsyncRequest) -> dict[str, object]:
         "status": request.status,
         "conversation_id": request.conversation_id,
         "job_id": request.job_id,
-        "attempts": len(request.attempts),
+        "attempts": request.attempts_made,
         "submitted_at": instant(request.submitted_at),
         "completed_at": instant(request.completed_at),
         "error": _error(request.error),

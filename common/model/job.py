@@ -49,8 +49,8 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     JobStatus.SUBMITTING: frozenset(
         {JobStatus.PENDING, JobStatus.SCHEDULED, JobStatus.IN_PROGRESS, JobStatus.COMPLETED, JobStatus.FAILED}
     ),
-    JobStatus.SCHEDULED: frozenset({JobStatus.IN_PROGRESS, JobStatus.COMPLETED, JobStatus.FAILED}),
-    JobStatus.IN_PROGRESS: frozenset({JobStatus.COMPLETED, JobStatus.FAILED}),
+    JobStatus.SCHEDULED: frozenset({JobStatus.IN_PROGRESS, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING}),
+    JobStatus.IN_PROGRESS: frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING}),
     JobStatus.COMPLETED: frozenset(),
     JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.COMPLETED}),  # only by a replay
 }
@@ -58,10 +58,11 @@ RANK: Mapping[JobStatus, int] = {status: rank for rank, status in enumerate(JobS
 
 
 class FailureClass(enum.StrEnum):
-    """Why a request was given up, by whose move is next."""
+    """What kind of failure it was; `common.model.failures` says what is done about each."""
 
+    NOT_ACCEPTED = "not_accepted"  #: the engine certainly has no job: out of reach, throttled, refusing the account
+    UNKNOWN = "unknown"  #: it was sent, and nothing tells what became of it
     RECORDING = "recording"  #: this recording cannot be analysed as it is
-    EXHAUSTED = "exhausted"  #: passing faults, too many of them
     DEFECT = "defect"  #: an answer or a state that we do not understand
 
 
@@ -104,6 +105,7 @@ class Attempt:
     conversation_id: str | None = None
     job_id: str | None = None
     ended: str | None = None  #: why this attempt is over; None while it runs
+    ended_as: FailureClass | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,11 @@ class Transition:
     after: JobStatus
     why: str
     attempt_id: AttemptId | None = None
+
+
+MAX_KEPT_ATTEMPTS = 20
+MAX_KEPT_TRANSITIONS = 100
+_FIRST_TRANSITIONS = 10
 
 
 class IllegalTransition(Exception):  # noqa: N818
@@ -135,7 +142,10 @@ class SymblAsyncRequest:
     next_check_at: datetime | None = None  #: when the sweep owes it a look; None: nothing is owed
     checks: int = 0  #: looks in vain since the last change, for the back-off
     generation: int = 0  #: how often a lost task was created again; only rises, since a task's name stays taken
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = ()  #: the latest ones, at most MAX_KEPT_ATTEMPTS
+    attempts_made: int = 0  #: all of them
+    unknown_outcomes: int = 0  #: attempts that were repeated although the first may have been accepted
+    refused_since: datetime | None = None  #: since when the engine has refused each attempt; None: it has not
     conversation_id: str | None = None
     job_id: str | None = None
     submitted_at: datetime | None = None
@@ -195,7 +205,12 @@ class SymblAsyncRequest:
         """Hold `slot` for a new attempt; nothing has been sent yet."""
         attempt = Attempt(id=attempt_id, slot=slot, claimed_at=now)
         return dataclasses.replace(
-            self, attempts=(*self.attempts, attempt), conversation_id=None, job_id=None, submitted_at=None
+            self,
+            attempts=(*self.attempts, attempt)[-MAX_KEPT_ATTEMPTS:],
+            attempts_made=self.attempts_made + 1,
+            conversation_id=None,
+            job_id=None,
+            submitted_at=None,
         )._moved(JobStatus.SUBMITTING, now=now, why="slot claimed", next_check_at=next_check_at)
 
     def marked_sent(self, *, now: datetime, next_check_at: datetime) -> SymblAsyncRequest:
@@ -230,11 +245,17 @@ class SymblAsyncRequest:
             JobStatus.SCHEDULED, now=now, why="found among the engine's conversations", next_check_at=next_check_at
         )
 
-    def put_back(self, *, why: str, now: datetime, available_at: datetime) -> SymblAsyncRequest:
-        """Nothing runs at the engine: free the slot and wait for another turn."""
+    def put_back(
+        self, failure_class: FailureClass, *, why: str, now: datetime, available_at: datetime
+    ) -> SymblAsyncRequest:
+        """Nothing runs at the engine, as far as can be known: free the slot and wait for another turn."""
+        unknown = failure_class is FailureClass.UNKNOWN
+        ended = self._with_attempt(ended=why, ended_as=failure_class)
         return dataclasses.replace(
-            self._with_attempt(ended=why)._moved(JobStatus.PENDING, now=now, why=why, next_check_at=None),
+            ended._moved(JobStatus.PENDING, now=now, why=why, next_check_at=None),
             available_at=available_at,
+            unknown_outcomes=self.unknown_outcomes + unknown,
+            refused_since=None if unknown else self.refused_since or now,
         )
 
     def reported(
@@ -252,7 +273,7 @@ class SymblAsyncRequest:
 
     def failed(self, error: JobError, *, now: datetime) -> SymblAsyncRequest:
         """Give it up; a person reads `error`."""
-        ended = self._with_attempt(ended=error.reason) if self.attempts else self
+        ended = self._with_attempt(ended=error.reason, ended_as=error.failure_class) if self.attempts else self
         return dataclasses.replace(
             ended._moved(JobStatus.FAILED, now=now, why=error.reason, next_check_at=None),
             error=error,
@@ -286,6 +307,8 @@ class SymblAsyncRequest:
             completed_at=moved.completed_at if moved is self else now if collecting else None,
             error=None,
             failure_class=None,
+            unknown_outcomes=0,
+            refused_since=None,
             results=results_state(sections),
             sections=sections,
             replays=(
@@ -332,13 +355,22 @@ class SymblAsyncRequest:
         line = Transition(
             at=now, before=self.status, after=status, why=why, attempt_id=self.attempt.id if self.attempt else None
         )
+        taken = status in {JobStatus.SCHEDULED, JobStatus.IN_PROGRESS, JobStatus.COMPLETED}
         return dataclasses.replace(
             self,
             status=status,
-            timeline=(*self.timeline, line),
+            timeline=_kept((*self.timeline, line)),
             next_check_at=next_check_at,
             checks=0,
+            refused_since=None if taken else self.refused_since,
         )
+
+
+def _kept(timeline: tuple[Transition, ...]) -> tuple[Transition, ...]:
+    """How it began and what happened lately: weeks of refusals must not outgrow an entity."""
+    if len(timeline) <= MAX_KEPT_TRANSITIONS:
+        return timeline
+    return timeline[:_FIRST_TRANSITIONS] + timeline[_FIRST_TRANSITIONS - MAX_KEPT_TRANSITIONS :]
 
 
 def submission_age(request: SymblAsyncRequest, now: datetime) -> timedelta | None:

@@ -21,8 +21,6 @@ SUBMISSION_LIMIT = timedelta(seconds=250)
 UNKNOWN_LIMIT = timedelta(minutes=10)
 #: A collection that was queued is looked at after this.
 COLLECTION_LIMIT = timedelta(seconds=120)
-#: Nothing is given up while the engine says that it works on it, within this.
-ACTIVE_LIMIT = timedelta(hours=24)
 
 _FIRST_WAIT = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(minutes=30)
@@ -50,5 +48,5 @@ def retry_at(request: SymblAsyncRequest, now: datetime, *, chance: float, advice
     """When a request that was put back may be claimed again: the engine's advice, else full jitter (chance in 0..1)."""
     if advice is not None:
         return now + advice
-    longest = min(_FIRST_RETRY * (1 << min(max(len(request.attempts) - 1, 0), 10)), _LONGEST_RETRY)
+    longest = min(_FIRST_RETRY * (1 << min(max(request.attempts_made - 1, 0), 10)), _LONGEST_RETRY)
     return now + longest * chance

@@ -125,7 +125,8 @@ _AFTER_COMPLETION: Mapping[ResultsState, Status] = {
 _UNKNOWN = Status("working", "Being added", "Its request is not there yet.")
 FAILURES: Mapping[FailureClass, str] = {
     FailureClass.RECORDING: "This recording cannot be analysed as it is.",
-    FailureClass.EXHAUSTED: "It was tried as often as is allowed, and each try met a passing fault.",
+    FailureClass.NOT_ACCEPTED: "The engine did not accept it for as long as was allowed.",
+    FailureClass.UNKNOWN: "It was sent as often as is allowed, and each time nothing told what became of it.",
     FailureClass.DEFECT: "Something answered in a way that is not understood.",
 }
 

@@ -11,7 +11,7 @@ import pytest
 from common.errors import NotFound
 from common.model.capacity import SymblAccount
 from common.model.fairness import Lane
-from common.model.job import JobStatus, SymblAsyncRequest, Transition
+from common.model.job import FailureClass, JobStatus, SymblAsyncRequest, Transition
 from common.model.recording import Priority
 from tests.factories import NOW, a_conversation, a_pending_job, an_error
 
@@ -49,7 +49,7 @@ def test_a_change_that_frees_the_slot_does_so_in_the_same_transaction(
     """Whether it completes, fails or is put back: no lease is left behind, and no other one is touched."""
     endings: list[Callable[[SymblAsyncRequest], SymblAsyncRequest]] = [
         lambda r: r.failed(an_error(), now=NOW),
-        lambda r: r.put_back(why="429", now=NOW, available_at=NOW),
+        lambda r: r.put_back(FailureClass.NOT_ACCEPTED, why="429", now=NOW, available_at=NOW),
         lambda r: r.accepted(conversation_id="c", job_id="j", now=NOW, next_check_at=NOW).reported(
             JobStatus.COMPLETED, now=NOW, why="said so", next_check_at=NOW
         ),
@@ -67,7 +67,7 @@ def test_a_change_never_frees_a_slot_of_another_attempt(
 ) -> None:
     """A lease that was freed by hand and claimed by another request stays that one's."""
     first = claimed(1, slot=3)
-    requests.change(first.id, lambda r: r.put_back(why="429", now=NOW, available_at=NOW))
+    requests.change(first.id, lambda r: r.put_back(FailureClass.NOT_ACCEPTED, why="429", now=NOW, available_at=NOW))
     second = slots.claim(
         3,
         request_id=added(2).id,

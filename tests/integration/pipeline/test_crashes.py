@@ -25,6 +25,7 @@ from common.adapters.datastore.lanes import DatastoreLanes
 from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
+from common.model.failures import Budgets
 from common.model.job import JobStatus
 from common.model.tasks import Stage
 from common.model.webhook import WebhookEvent
@@ -219,6 +220,7 @@ class World:
                 webhook_secret="secret",
                 confidence_threshold=0.6,
                 sweep_floor=timedelta(seconds=60),
+                budgets=Budgets(),
                 clock=self.clock,
                 chance=lambda: 0.5,
             ).submit(body["request_id"], body["attempt_id"])
@@ -240,7 +242,10 @@ class World:
 
     def _sweep(self) -> None:
         found = Sweeper(
-            **self._only("requests", "slots", "account", "inbox", "engine", "tasks"), cap=2, now=self.clock()
+            **self._only("requests", "slots", "account", "inbox", "engine", "tasks"),
+            cap=2,
+            budgets=Budgets(),
+            now=self.clock(),
         ).sweep()
         for what, count in found.items():
             self.found[what] = self.found.get(what, 0) + count

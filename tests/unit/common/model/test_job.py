@@ -15,6 +15,7 @@ from common.model.intelligence import SECTION_NAMES, ResultsState, Section, Sect
 from common.model.job import (
     RANK,
     TRANSITIONS,
+    FailureClass,
     IllegalTransition,
     JobStatus,
     SymblAsyncRequest,
@@ -78,7 +79,11 @@ def test_an_answer_after_the_end_leaves_the_next_look_alone() -> None:
 
 def test_a_new_attempt_starts_afresh() -> None:
     """Ids of the one before are gone from the request, and stay in its attempts."""
-    job = a_job(JobStatus.SUBMITTING).told_job_id("j").put_back(why="429", now=NOW, available_at=LATER)
+    job = (
+        a_job(JobStatus.SUBMITTING)
+        .told_job_id("j")
+        .put_back(FailureClass.NOT_ACCEPTED, why="429", now=NOW, available_at=LATER)
+    )
     assert not job.may_be_claimed(NOW)
     assert job.may_be_claimed(LATER)
 
@@ -202,10 +207,10 @@ class AnyHistory(RuleBasedStateMachine):
         if RANK[status] <= RANK[before.status]:
             assert self.job == before
 
-    @precondition(lambda self: self.job.status is JobStatus.SUBMITTING)
-    @rule()
-    def put_back(self) -> None:
-        self._becomes(lambda j: j.put_back(why="429", now=self.now, available_at=self.now))
+    @precondition(lambda self: self.job.status.holds_slot)
+    @rule(failure_class=st.sampled_from([FailureClass.NOT_ACCEPTED, FailureClass.UNKNOWN]))
+    def put_back(self, failure_class: FailureClass) -> None:
+        self._becomes(lambda j: j.put_back(failure_class, why="no", now=self.now, available_at=self.now))
 
     @precondition(lambda self: not self.job.status.is_terminal)
     @rule()

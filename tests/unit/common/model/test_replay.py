@@ -72,6 +72,17 @@ def test_a_failed_request_waits_for_a_slot_again() -> None:
     )
 
 
+def test_a_replay_has_the_patience_of_a_first_try() -> None:
+    """What was counted until the request was given up does not end the next try at its first fault."""
+    tried = a_job(JobStatus.SUBMITTING).put_back(FailureClass.NOT_ACCEPTED, why="429", now=NOW, available_at=NOW)
+    tried = tried.claimed("attempt-2", slot=1, now=NOW, next_check_at=NOW)
+    tried = tried.put_back(FailureClass.UNKNOWN, why="reset", now=NOW, available_at=NOW).failed(an_error(), now=NOW)
+
+    again = replayed(dataclasses.replace(tried, refused_since=NOW))
+
+    assert (again.unknown_outcomes, again.refused_since) == (0, None)
+
+
 def test_the_class_of_a_failure_stands_beside_it() -> None:
     """So that a list can be asked for it."""
     assert a_job(JobStatus.FAILED).failure_class is FailureClass.RECORDING
