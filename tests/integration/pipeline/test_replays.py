@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import functions_framework
 import pytest
 
+from common.adapters.oidc import TokenVerifier
 from common.model.intelligence import ResultsState, SectionState
 from common.model.job import FailureClass, JobError, JobStatus
 from common.model.tasks import Stage
 from deploy.engine.engine import create_engine
 from deploy.engine.settings import EngineSettings
+from deploy.local.identity import ISSUER
 from tests.conftest import ROOT
 from tests.factories import a_wav, an_error, sample_calls
 from tests.integration.pipeline.installation import Served
@@ -278,6 +280,23 @@ def test_who_asked_is_kept(installation: Installation) -> None:
 
     assert (refused.status_code, answer.status_code) == (401, 200)
     assert [kept.by for kept in installation.request(recording).replays] == ["token"]
+
+
+def test_who_came_through_iap_is_kept_by_e_mail(installation: Installation) -> None:
+    """As the assertion says that it checks, and not as a header beside it claims."""
+    recording = add_failed(installation)
+    installation.configure(AUTH_MODE="iap", IAP_AUDIENCE="/projects/1/apps/calls")
+    installation.services.iap = TokenVerifier(jwks_url=installation.settings["OIDC_JWKS_URL"], issuers=[ISSUER])
+    assertion = installation.identity.token(
+        audience="/projects/1/apps/calls", email="ops@acme.example", now=installation.clock()
+    )
+    claimed = {"X-Goog-Authenticated-User-Email": "accounts.google.com:boss@acme.example"}
+
+    refused = replay(installation, f"/{recording}", headers=claimed)
+    answer = replay(installation, f"/{recording}", headers={"X-Goog-IAP-JWT-Assertion": assertion, **claimed})
+
+    assert (refused.status_code, answer.status_code) == (401, 200)
+    assert [kept.by for kept in installation.request(recording).replays] == ["ops@acme.example"]
 
 
 # By the form of the page

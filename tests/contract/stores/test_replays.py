@@ -1,0 +1,65 @@
+"""Replayed requests: stored whole, back in the queue, and no longer among the failures."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from common.model.job import FailureClass, JobStatus, ReplayStage
+from tests.factories import NOW, an_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from common.adapters.datastore.requests import DatastoreRequests
+    from common.adapters.datastore.slots import DatastoreSlots
+    from common.model.job import SymblAsyncRequest
+
+    Added = Callable[..., SymblAsyncRequest]
+
+LATER = NOW + timedelta(minutes=1)
+
+
+def again(request: SymblAsyncRequest) -> SymblAsyncRequest:
+    return request.replayed(ReplayStage.SUBMIT, by="ops@acme.example", reason="mended", now=LATER, next_check_at=LATER)
+
+
+def test_a_replay_is_read_back_whole_and_may_be_claimed(
+    claimed: Added, requests: DatastoreRequests, slots: DatastoreSlots
+) -> None:
+    """With the error it had; it holds no slot, until it is its turn."""
+    request = claimed()
+    requests.change(request.id, lambda r: r.failed(an_error(), now=NOW))
+
+    replayed = requests.change(request.id, again)
+
+    assert requests.get(request.id) == replayed
+    assert replayed.replays[0].error == an_error()
+    assert slots.leases() == []
+    assert requests.anybody_waits(LATER)
+    assert not requests.anybody_waits(NOW)
+
+
+def test_failures_are_listed_by_class_with_every_other_filter(claimed: Added, requests: DatastoreRequests) -> None:
+    """In both orders; what was replayed is in the list no more."""
+    failed = [claimed(number, slot=number) for number in range(4)]
+    for request, failure_class in zip(failed, [FailureClass.DEFECT] * 3 + [FailureClass.RECORDING], strict=True):
+        error = dataclasses.replace(an_error(), failure_class=failure_class)
+        requests.change(request.id, lambda r, error=error: r.failed(error, now=NOW))  # type: ignore[misc]  # bound now
+    requests.change(failed[0].id, again)
+
+    def listed(company: str | None, status: JobStatus | None, *, newest_first: bool) -> set[str]:
+        page = requests.page(
+            size=9, cursor=None, newest_first=newest_first, company=company, status=status,
+            failure_class=FailureClass.DEFECT,
+        )  # fmt: skip
+        return {request.id for request in page.items}
+
+    defects = {failed[1].id, failed[2].id}
+    for newest_first in (True, False):
+        assert listed(None, None, newest_first=newest_first) == defects
+        assert listed("Acme", JobStatus.FAILED, newest_first=newest_first) == defects
+        assert listed("Acme", None, newest_first=newest_first) == defects
+    assert listed("Globex", None, newest_first=True) == set()
+    assert listed(None, JobStatus.PENDING, newest_first=True) == set()
