@@ -82,21 +82,21 @@ class Replayer:
             status=query.status,
             failure_class=query.failure_class,
         )
-        replayed: list[RecordingId] = []
+        replayed: list[SymblAsyncRequest] = []
         skipped: list[tuple[RecordingId, str]] = []
         for request in page.items:
             try:
                 if self._replay(request, order):
-                    replayed.append(request.recording_id)
+                    replayed.append(request)
                 else:
                     skipped.append((request.recording_id, "a replay of it is under way"))
             except (NotReplayable, TryLater) as error:  # the others have their turn all the same
                 skipped.append((request.recording_id, str(error)))
         if replayed and not order.validate_only:
-            self._wake_dispatch(cause=page.items[-1])
+            self._wake_dispatch(cause=replayed[-1])
         return BulkReplay(
             matched=len(page.items),
-            recordings=tuple(replayed),
+            recordings=tuple(request.recording_id for request in replayed),
             skipped=tuple(skipped),
             dry_run=order.validate_only,
             next_page_token=page_token(page.next_cursor, query) if page.next_cursor else None,
@@ -154,7 +154,10 @@ class Replayer:
             )
 
     def _wake_dispatch(self, *, cause: SymblAsyncRequest) -> None:
-        """Once for a whole page: dispatch fills every free slot each time it runs."""
+        """Once for a whole page: dispatch fills every free slot each time it runs.
+
+        `cause` is one that was replayed: its count of replays keeps the name of the task from being an old one.
+        """
         self._enqueue(dispatch_task(cause=f"{cause.id}/replayed {len(cause.replays)}"))
 
     def _enqueue(self, task: Task) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import functions_framework
@@ -12,13 +13,14 @@ import pytest
 
 from common.adapters.oidc import TokenVerifier
 from common.model.intelligence import ResultsState, SectionState
-from common.model.job import FailureClass, JobError, JobStatus
+from common.model.job import FailureClass, JobError, JobStatus, ReplayStage
+from common.model.replay import MAX_REPLAYS
 from common.model.tasks import Stage
 from deploy.engine.engine import create_engine
 from deploy.engine.settings import EngineSettings
 from deploy.local.identity import ISSUER
 from tests.conftest import ROOT
-from tests.factories import a_wav, an_error, sample_calls
+from tests.factories import NOW, a_wav, an_error, sample_calls
 from tests.integration.pipeline.installation import Served
 
 if TYPE_CHECKING:
@@ -412,6 +414,24 @@ def test_a_dry_run_tells_and_does_nothing(installation: Installation) -> None:
     assert [skipped["id"] for skipped in collect["skipped"]] == [recording]
     assert "no conversation of it" in collect["skipped"][0]["reason"]
     assert installation.request(recording).status is JobStatus.FAILED
+
+
+def test_one_that_is_skipped_each_time_keeps_no_other_from_its_turn(installation: Installation) -> None:
+    """Each page that replays anything wakes dispatch anew."""
+    recording = add_failed(installation, 1)
+    installation.clock.advance(timedelta(seconds=1))
+    hopeless = installation.request(add_failed(installation, 2))
+    kept = hopeless.replayed(ReplayStage.SUBMIT, by="x", reason="y", now=NOW, next_check_at=NOW).replays * MAX_REPLAYS
+    installation.services.requests.change(hopeless.id, lambda r: dataclasses.replace(r, replays=kept))
+    installation.run(Stage.DISPATCH)
+
+    for _ in range(2):
+        page = bulk(installation)
+        assert (page["matched"], page["recordings"]) == (2, [recording])
+        installation.run(Stage.DISPATCH)
+        again = installation.request(recording)
+        assert again.status is JobStatus.SUBMITTING
+        installation.services.requests.change(again.id, lambda r: r.failed(an_error(), now=installation.clock()))
 
 
 def test_a_filter_by_class_and_company_finds_its_own(installation: Installation) -> None:
