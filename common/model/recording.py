@@ -125,6 +125,8 @@ def _language(value: str) -> str:
 
 
 Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+#: Indexed, or part of a key: Datastore takes 1,500 bytes, and a character may have four.
+Name = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Email = Annotated[str, pydantic.AfterValidator(_email)]
 Language = Annotated[str, pydantic.AfterValidator(_language)]
 TimezoneOffset = Annotated[int, pydantic.Field(ge=-12 * 60, le=14 * 60, strict=True)]  #: minutes from UTC
@@ -158,11 +160,11 @@ class RecordingDetails(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    company: Text | None = None
+    company: Name | None = None
     name: Text | None = None
     service_type: Text | None = None
     representative: Text | None = None
-    external_id: Text | None = None
+    external_id: Name | None = None
     direction: Direction | None = None
     started_at: Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_rfc_3339)] | None = None
     timezone_offset: TimezoneOffset | None = None

@@ -238,3 +238,11 @@ def test_folders_and_side_files_are_no_audio(name: str, maybe: bool) -> None:  #
 def test_json_and_python_spell_the_same_thing() -> None:
     """The two ways in agree."""
     assert details_from_json(json.dumps(EVERYTHING)) == details_from(EVERYTHING)
+
+
+@pytest.mark.parametrize("field", ["company", "external_id"])
+def test_a_name_that_datastore_could_not_index_is_refused(field: str) -> None:
+    """1,500 bytes are the limit of an indexed text: 200 characters of four bytes fit, with room for a key's prefix."""
+    details_from({field: "\N{GRINNING FACE}" * 200})
+    with pytest.raises(Rejected, match="at most 200 characters"):
+        details_from({field: "\N{GRINNING FACE}" * 201})
