@@ -29,7 +29,7 @@ format: .test ## put the code into shape
 	$(BIN)/ruff format .
 
 bench: .test ## print ratios and counts: RPCs per recording, slot use, cold start
-	@$(BIN)/python -m pytest tests/benchmarks -m benchmark -q -s
+	@$(BIN)/python -m pytest tests/benchmarks -m benchmark -n 0 -q -s
 
 lock: .test ## resolve the dependencies in pyproject.toml again, with hashes
 	@$(BIN)/python deploy/lock.py

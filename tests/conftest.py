@@ -23,10 +23,37 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "calltrack-test"
+MEASURED = "measured"
 
 # A busy machine is no fault of the code: limits of time are the whole suite's.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers share the tests by files, so that what a file starts is started once.
+
+    What listens to the six real calls is one group, and comes first, since it takes longest.
+    """
+    for item in items:
+        heard = "real_calls" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("real calls" if heard else str(item.path.relative_to(ROOT))))
+    items.sort(key=lambda item: "real_calls" not in getattr(item, "fixturenames", ()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests have measured, whichever worker ran them."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if name == MEASURED:
+                terminalreporter.write_line(f"\n{value}")
+
+
+@pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Shows figures after the run."""
+    return lambda text: record_property(MEASURED, text)
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import statistics
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from deploy.local.samples import CALLS
 from tests.local_stack import ROOT, RealCalls
 from tests.scoring import Score, word_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -52,7 +55,7 @@ def test_every_call_is_completed_with_all_its_results(real_calls: RealCalls) -> 
         assert recording["results"]["analytics"]["members"]
 
 
-def test_the_words_are_right(transcripts: dict[str, list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_words_are_right(transcripts: dict[str, list[dict[str, Any]]], measured: Callable[[str], None]) -> None:
     """Mean word error rate over both channels of the six calls is at most 5 %."""
     scores: dict[tuple[str, int], Score] = {}
     for name in CALLS:
@@ -60,11 +63,8 @@ def test_the_words_are_right(transcripts: dict[str, list[dict[str, Any]]], capsy
             true = " ".join(turn["text"] for turn in truth(name)["turns"] if turn["channel"] == side)
             scores[name, channel] = word_errors(true, said(transcripts[name], channel))
     mean = statistics.mean(score.rate for score in scores.values())
-    with capsys.disabled():
-        print("\nWord error rate           agent  customer")
-        for name in CALLS:
-            print(f"{name:24}{scores[name, 1].rate:7.1%}{scores[name, 2].rate:10.1%}")
-        print(f"{'mean':24}{mean:7.1%}")
+    rates = [f"{name:24}{scores[name, 1].rate:7.1%}{scores[name, 2].rate:10.1%}" for name in CALLS]
+    measured("\n".join(["Word error rate           agent  customer", *rates, f"{'mean':24}{mean:7.1%}"]))
     assert mean <= MAX_MEAN_WER
 
 
@@ -86,7 +86,7 @@ def test_speakers_carry_the_names_and_addresses_of_the_metadata(
 
 
 def test_turns_begin_when_they_begin(
-    transcripts: dict[str, list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+    transcripts: dict[str, list[dict[str, Any]]], measured: Callable[[str], None]
 ) -> None:
     """The median distance from a true turn's start to the nearest start of the same speaker is at most 1 s."""
     errors = []
@@ -95,12 +95,11 @@ def test_turns_begin_when_they_begin(
             starts = [t["start"] for t in transcripts[name] if t["channel"] == SIDES[turn["channel"]]]
             errors.append(min(abs(start - turn["start"]) for start in starts))
     median = statistics.median(errors)
-    with capsys.disabled():
-        print(f"\nStart of turns: median error {median:.2f} s over {len(errors)} turns, worst {max(errors):.1f} s")
+    measured(f"Start of turns: median error {median:.2f} s over {len(errors)} turns, worst {max(errors):.1f} s")
     assert median <= MAX_MEDIAN_START_ERROR_S
 
 
-def test_talk_time_is_right(real_calls: RealCalls, capsys: pytest.CaptureFixture[str]) -> None:
+def test_talk_time_is_right(real_calls: RealCalls, measured: Callable[[str], None]) -> None:
     """Talk time per speaker is within 7 % of the truth."""
     recordings = real_calls.recordings
     worst = 0.0
@@ -112,8 +111,7 @@ def test_talk_time_is_right(real_calls: RealCalls, capsys: pytest.CaptureFixture
             error = members[true[role]["email"]] / seconds - 1
             worst = max(worst, abs(error))
             assert abs(error) <= MAX_TALK_TIME_ERROR, f"{name}, {role}: {error:+.1%}"
-    with capsys.disabled():
-        print(f"\nTalk time: worst error {worst:.1%}")
+    measured(f"Talk time: worst error {worst:.1%}")
 
 
 def test_trackers_are_found_in_exactly_the_turns_that_say_them(

@@ -16,6 +16,8 @@ from tests.conftest import SETTINGS
 from tests.factories import SampleCall, a_wav, sample_calls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deploy.engine.engine import Engine
     from tests.integration.pipeline.installation import Installation
 
@@ -25,7 +27,10 @@ CALLS = {call.path.stem: call for call in sample_calls()}
 
 
 def test_a_recording_goes_from_pending_to_complete(
-    installation: Installation, engine: Engine, capsys: pytest.CaptureFixture[str]
+    installation: Installation,
+    engine: Engine,
+    capsys: pytest.CaptureFixture[str],
+    measured: Callable[[str], None],
 ) -> None:
     """Each step leads to the next; the transcript names the speakers by the sender's words."""
     call = CALLS["billing-dispute"]
@@ -75,7 +80,7 @@ def test_a_recording_goes_from_pending_to_complete(
     secrets = [*SECRETS, *(row["text"] for row in call.truth["turns"] if len(row["text"]) > 20), "X-Goog-Signature"]
     assert '"event": "job_accepted"' in logged
     assert [secret for secret in secrets if secret in logged] == []
-    print("\n" + steps.report())  # the counts are what operators pay for
+    measured(steps.report())  # the counts are what operators pay for
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))
