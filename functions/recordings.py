@@ -27,7 +27,7 @@ from common.bootstrap import services
 from common.errors import NotFound, Problem, Rejected, TooLarge, TryLater
 from common.model.answers import recording_answer
 from common.model.company import company_of_object
-from common.model.conversation import ConversationMetadata, conversation_of
+from common.model.conversation import ConversationMetadata, conversation_of, expect_fit
 from common.model.intake import (
     DETAILS_KEY,
     MAX_OBJECT_METADATA_BYTES,
@@ -158,7 +158,7 @@ class Intake:
         company = _expect_company(details)
         now = self.clock()
         name = f"uploads/{_safe(company)}/{now:%Y/%m/%d}/{self.new_id()}/{_safe(file_name)}"
-        self._check_fit(name, details, properties, size=size, content_type=content_type, now=now)
+        expect_fit(details, properties)
         if not details.allow_duplicate:
             known = self.recordings.same_audio(company, content_hash)
             if known:
@@ -167,7 +167,8 @@ class Intake:
         outcome = self._ingest(stored, details, properties)
         if outcome.recording_id != stored.recording_id:  # somebody else sent the same audio at the same time
             self.audio.delete(stored)
-        self.intake.forget_details(name)
+        if DETAILS_KEY not in stored.metadata:  # they were kept beside it
+            self.intake.forget_details(name)
         # The object's own event may have been quicker: the recording is new all the same.
         return dataclasses.replace(outcome, created=outcome.recording_id == stored.recording_id)
 
@@ -199,29 +200,19 @@ class Intake:
             self.intake.put_details(name, said, now=now)
         return self.audio.put(name, content, content_type=content_type, metadata={} if beside else {DETAILS_KEY: said})
 
-    def _check_fit(  # all that a conversation is made of
-        self,
-        name: str,
-        details: RecordingDetails,
-        properties: AudioProperties,
-        *,
-        size: int,
-        content_type: str | None,
-        now: datetime,
-    ) -> None:
-        """Raise what `_ingest` would raise, before the object exists."""
-        planned = StoredObject(
-            bucket=self.audio.bucket, name=name, generation=0, size=size, content_type=content_type, md5=None,
-            created_at=now,
-        )  # fmt: skip
-        self._conversation(planned, details, properties, content_hash="")
-
     # The one path
 
     def _ingest(self, stored: StoredObject, details: RecordingDetails, properties: AudioProperties) -> AddOutcome:
         """Metadata and a pending request in one transaction, then a task for dispatch; safe to run again."""
         content_hash = stored.md5 or self._hash_of(stored)
-        conversation = self._conversation(stored, details, properties, content_hash=content_hash)
+        conversation = conversation_of(
+            stored=stored,
+            audio=properties,
+            content_hash=content_hash,
+            details=details,
+            defaults=self.companies.defaults(_expect_company(details)),
+            now=self.clock(),
+        )
         request = SymblAsyncRequest.pending(
             conversation.id, company=conversation.company, priority=conversation.priority, now=conversation.created_at
         )
@@ -240,18 +231,6 @@ class Intake:
             self.tasks.enqueue(dispatch_task(cause=f"{recording_id}/arrived"))
         except TryLater as error:
             log.warning("task_not_created", reason=str(error))
-
-    def _conversation(
-        self, stored: StoredObject, details: RecordingDetails, properties: AudioProperties, *, content_hash: str
-    ) -> ConversationMetadata:
-        return conversation_of(
-            stored=stored,
-            audio=properties,
-            content_hash=content_hash,
-            details=details,
-            defaults=self.companies.defaults(_expect_company(details)),
-            now=self.clock(),
-        )
 
     def _hash_of(self, stored: StoredObject) -> str:
         """Composed objects have no MD5 of their own."""

@@ -76,9 +76,7 @@ def conversation_of(
     Raises:
         Rejected: where the sender's words do not fit the audio.
     """
-    problems = list(_misfits(details, audio))
-    if problems:
-        raise Rejected(problems)
+    expect_fit(details, audio)
     separate = details.separate_channels if details.separate_channels is not None else audio.channels > 1
     speakers = _speakers(details, defaults, channels=audio.channels if separate else None)
     return ConversationMetadata(
@@ -111,6 +109,17 @@ def conversation_of(
         confidence_threshold=details.confidence_threshold,
         priority=details.priority or Priority.LIVE,
     )  # fmt: skip
+
+
+def expect_fit(details: RecordingDetails, audio: AudioProperties) -> None:
+    """That the sender's words fit the audio.
+
+    Raises:
+        Rejected: naming each field that does not.
+    """
+    problems = _misfits(details, audio)
+    if problems:
+        raise Rejected(problems)
 
 
 def _misfits(details: RecordingDetails, audio: AudioProperties) -> list[Problem]:

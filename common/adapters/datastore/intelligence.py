@@ -9,6 +9,7 @@ from google.cloud.datastore import helpers
 from google.cloud.datastore.query import PropertyFilter
 
 from common.adapters.datastore.codec import from_entity, to_entity
+from common.adapters.datastore.kinds import INTELLIGENCE_INDEXED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from common.model.intelligence import Rows, SectionKind
     from common.model.recording import RecordingId
 
+_PROPERTIES = frozenset({"conversation_id", "recording_id", "chunk", "chunks", "rows"})
+_UNINDEXED = tuple(sorted(_PROPERTIES - INTELLIGENCE_INDEXED))
 #: An entity may have 1,048,572 bytes; this leaves room for its key and its other properties.
 CHUNK_BYTES = 900_000
 #: A commit may have 10 MiB; Google's emulator takes 4.
@@ -42,9 +45,7 @@ class DatastoreResults:
         for section, rows in sections:
             chunks = list(_chunks(rows))
             for number, items in reversed(list(enumerate(chunks))):
-                entity = datastore.Entity(
-                    self._key(section, conversation_id, number), exclude_from_indexes=("chunk", "chunks", "rows")
-                )
+                entity = datastore.Entity(self._key(section, conversation_id, number), exclude_from_indexes=_UNINDEXED)
                 entity.update(
                     conversation_id=conversation_id,
                     recording_id=recording_id,
