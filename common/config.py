@@ -77,6 +77,8 @@ class Settings(pydantic.BaseModel):
 
     retry_not_accepted_h: Whole = 72
     retry_unknown_outcomes: Annotated[int, pydantic.Field(ge=0, le=20)] = 2
+    retry_results_h: Whole = 24
+    job_limit_s: Annotated[int, pydantic.Field(ge=60)] = 86400
 
     sweep_interval_s: Whole = 60
     sweep_floor_s: Whole = 60
@@ -90,7 +92,10 @@ class Settings(pydantic.BaseModel):
     def budgets(self) -> Budgets:
         """How much of each passing failure a request may meet."""
         return Budgets(
-            not_accepted_for=timedelta(hours=self.retry_not_accepted_h), unknown_outcomes=self.retry_unknown_outcomes
+            not_accepted_for=timedelta(hours=self.retry_not_accepted_h),
+            unknown_outcomes=self.retry_unknown_outcomes,
+            active_for=timedelta(seconds=self.job_limit_s),
+            results_for=timedelta(hours=self.retry_results_h),
         )
 
     @pydantic.model_validator(mode="after")

@@ -26,8 +26,18 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
+@dataclasses.dataclass(frozen=True)
+class Exchange:
+    """One call to the engine as a person reads it, secrets cut out; `answer` None where none came."""
+
+    request: str
+    answer: str | None = None
+
+
 class CalltrackError(Exception):
     """Everything that this project raises on purpose."""
+
+    exchange: Exchange | None = None  #: what was said last, where it was the engine's answer that led to it
 
 
 class TryLater(CalltrackError):  # noqa: N818  # reads as what to do

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from common.model.fairness import DispatchTurns, Lane
     from common.model.intake import AddOutcome, RejectedObject
     from common.model.intelligence import Rows, SectionKind
-    from common.model.job import FailureClass, JobStatus, SlotNumber, SymblAsyncRequest
+    from common.model.job import FailureClass, SlotNumber, SymblAsyncRequest
+    from common.model.lifecycle import JobStatus
     from common.model.recording import RecordingId, StoredObject
     from common.model.slot import Lease
     from common.model.tasks import Task
@@ -61,13 +62,19 @@ class RequestStore(Protocol):
     def get(self, request_id: RequestId) -> SymblAsyncRequest | None:
         """One request."""
 
+    def get_many(self, ids: Sequence[RequestId]) -> Mapping[RequestId, SymblAsyncRequest]:
+        """Those of `ids` that exist."""
+
+    def owner_of_job(self, job_id: str) -> RequestId | None:
+        """The request to which the engine itself gave this job id."""
+
     def of_recording(self, recording_id: RecordingId) -> SymblAsyncRequest | None:
         """The request of a recording."""
 
     def change(
         self, request_id: RequestId, change: Callable[[SymblAsyncRequest], SymblAsyncRequest]
     ) -> SymblAsyncRequest:
-        """Apply a pure change in a transaction; the slot it no longer holds is freed in the same one.
+        """Apply a pure change in a transaction; slots that it leaves are freed, or quarantined, in the same one.
 
         `change` may run several times. Raises NotFound where there is no such request.
         """

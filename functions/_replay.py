@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 from common import log
 from common.errors import AccountRefused, NotFound, TryLater, UnreadableAnswer
 from common.model import schedule
-from common.model.intelligence import SECTIONS
-from common.model.job import JobStatus, ReplayStage, SymblAsyncRequest
+from common.model.job import FailureClass, ReplayStage, SymblAsyncRequest
+from common.model.lifecycle import JobStatus
 from common.model.listing import page_token
 from common.model.recording import RecordingId
 from common.model.replay import NotReplayable, expect_replayable, is_under_way
-from common.model.tasks import dispatch_task, owed
+from common.model.tasks import collect_task, dispatch_task, owed
 from common.ports import RequestStore, SpeechIntelligence, TaskQueue
+from functions._inquiry import Inquiry
 
 if TYPE_CHECKING:
+    from common.model.job import Attempt
     from common.model.replay import BulkReplayOrder, ReplayOrder
     from common.model.tasks import Task
-
-_SUMMARY = next(section for section in SECTIONS if section.name == "summary")
+    from functions._inquiry import Standing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,8 @@ class Replayer:
         expect_replayable(request, order.from_stage)
         if request.status is JobStatus.FAILED and order.from_stage is ReplayStage.COLLECT:
             self._expect_done(request)
+        if order.from_stage is ReplayStage.SUBMIT:
+            self._expect_unpaid(request, dry_run=order.validate_only)
         return order.validate_only or self._change(request, order)
 
     def _change(self, request: SymblAsyncRequest, order: ReplayOrder) -> bool:
@@ -138,20 +141,36 @@ class Replayer:
 
     def _expect_done(self, request: SymblAsyncRequest) -> None:
         """A job that was given up here may have come to its end since; only then are there results to fetch."""
-        assert request.conversation_id is not None  # noqa: S101  # expect_replayable has seen to it
-        try:
-            if request.job_id:
-                status = self.engine.job_status(request.job_id)
-            else:  # the summary tells: it is 404 while a job runs, and after one that failed
-                there = self.engine.section(_SUMMARY, request.conversation_id) is not None
-                status = JobStatus.COMPLETED if there else None
-        except (AccountRefused, UnreadableAnswer) as error:
-            raise TryLater(f"the engine cannot be asked about its job: {error}") from error
-        if status is not JobStatus.COMPLETED:
+        standing = self._ask(request, request.attempts[-1])
+        if standing.status is not JobStatus.COMPLETED:
             raise NotReplayable(
                 f"Recording {request.recording_id} has no results to collect: the engine says of its job "
-                f"{status or 'that there is none'}; replay it from submit."
+                f"{standing.status or 'that there is none'}; replay it from submit."
             )
+
+    def _expect_unpaid(self, request: SymblAsyncRequest, *, dry_run: bool) -> None:
+        """An attempt whose outcome was never known may have been accepted: then a new one would be paid for twice."""
+        for attempt in request.attempts:
+            if not (attempt.may_run or attempt.ended_as is FailureClass.UNKNOWN):
+                continue
+            standing = self._ask(request, attempt)
+            if standing.conversation_id is None or standing.status is JobStatus.FAILED:
+                continue
+            what = (
+                f"Recording {request.recording_id} is at the engine already, as conversation {standing.conversation_id}"
+            )
+            if not standing.has_ended:
+                raise NotReplayable(f"{what}, and under way there; wait for its end, or delete it there.")
+            if not dry_run:
+                self._enqueue(collect_task(request, attempt_id=attempt.id))
+            raise NotReplayable(f"{what}, and completed: its results are fetched now, nothing is sent again.")
+
+    def _ask(self, request: SymblAsyncRequest, attempt: Attempt) -> Standing:
+        try:
+            inquiry = Inquiry(requests=self.requests, engine=self.engine)
+            return inquiry.about(request, attempt, now=self.clock())
+        except (AccountRefused, UnreadableAnswer) as error:
+            raise TryLater(f"the engine cannot be asked about its job: {error}") from error
 
     def _wake_dispatch(self, *, cause: SymblAsyncRequest) -> None:
         """Once for a whole page: dispatch fills every free slot each time it runs.

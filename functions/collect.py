@@ -11,23 +11,24 @@ from common import log
 from common.bootstrap import services
 from common.errors import CalltrackError, TryLater, UnreadableAnswer
 from common.model import schedule
-from common.model.failures import TREATMENTS
-from common.model.intelligence import SECTIONS, Section, SectionState, missing_sections
-from common.model.job import FailureClass, JobError, JobStatus, SymblAsyncRequest
+from common.model.failures import Budgets, error_of
+from common.model.intelligence import Section, SectionState, missing_sections
+from common.model.job import OWED_RESULTS, FailureClass
+from common.model.lifecycle import JobStatus, Maker
 from common.model.tasks import dispatch_task
 from common.ports import Inbox, RequestStore, ResultStore, SpeechIntelligence, TaskQueue
 from functions import _edge
+from functions._inquiry import Inquiry
 
 if TYPE_CHECKING:
     import flask
     from flask.typing import ResponseReturnValue
 
     from common.model.intelligence import Rows, SectionKind
-    from common.model.job import AttemptId, RequestId
+    from common.model.job import Attempt, AttemptId, RequestId, SymblAsyncRequest
 
 #: A section that the engine still has not this long after the job's end is not going to come.
 SECTION_LIMIT = timedelta(minutes=15)
-_SUMMARY = next(section for section in SECTIONS if section.name == "summary")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,86 +49,99 @@ class Collector:
     inbox: Inbox
     engine: SpeechIntelligence
     tasks: TaskQueue
+    budgets: Budgets
     clock: Callable[[], datetime]
 
     def collect(
         self, request_id: RequestId, attempt_id: AttemptId, event_id: str | None = None
     ) -> CollectReport | None:
-        """Settle the job's status, then store what the engine has; None where there is nothing to settle."""
+        """Settle the status of an attempt's job, then store what the engine has; None where there is no request."""
         request = self.requests.get(request_id)
         if request is None:
             return None
+        attempt = request.attempt_of(attempt_id)
+        if attempt is not None and _is_open(request, attempt):
+            request = self._settle(request, attempt, event_id)
         report = CollectReport(status=request.status, results=request.results)
-        if request.is_current(attempt_id):
-            if request.status.holds_slot:
-                request = self._settle(request)
-            if request.status is JobStatus.COMPLETED:
-                report = self._fetch(request)
-            else:
-                report = CollectReport(status=request.status, results=request.results)
-        if event_id and (report.status.is_terminal or not request.is_current(attempt_id)):
+        if request.status is JobStatus.COMPLETED and request.results in OWED_RESULTS:
+            report = self._fetch(request)
+        if event_id and not _waits(request, attempt_id):
             self.inbox.worked_off(event_id, now=self.clock())
         return report
 
-    def _settle(self, request: SymblAsyncRequest) -> SymblAsyncRequest:
+    def _settle(self, request: SymblAsyncRequest, attempt: Attempt, event_id: str | None) -> SymblAsyncRequest:
         """Ask the engine, and take over what it says."""
-        status = self._ask(request)
         now = self.clock()
-        if status is JobStatus.COMPLETED:
-            conversation_id = request.conversation_id or self._search(request, now)
-            if conversation_id is None:
-                return request  # the sweep goes on looking for it
-            return self._complete(request, conversation_id, now)
-        if status is JobStatus.FAILED:
-            return self._fail(request, now)
-        if status is not None:
-            return self._change(
-                request,
-                lambda current: current.reported(
-                    status, now=now, why="the engine said so", next_check_at=current.next_check_at
-                ),
-            )
-        return request
+        standing = Inquiry(requests=self.requests, engine=self.engine).about(request, attempt, now=now)
+        if standing.status is JobStatus.COMPLETED and standing.conversation_id is not None:
+            return self._complete(request, attempt, standing.conversation_id, event_id)
+        if standing.status is JobStatus.FAILED:
+            return self._fail(request, attempt, event_id)
+        if standing.status is None or standing.has_ended:
+            return request  # the sweep goes on looking for it
+        status = standing.status
+        return self.requests.change(
+            request.id,
+            lambda current: (
+                current.reported(
+                    status,
+                    by=Maker.COLLECT,
+                    now=now,
+                    why="the engine said so",
+                    next_check_at=current.next_check_at,
+                    event_id=event_id,
+                )
+                if current.is_current(attempt.id)
+                else current
+            ),
+        )
 
-    def _ask(self, request: SymblAsyncRequest) -> JobStatus | None:
-        if request.job_id:
-            return self.engine.job_status(request.job_id)
-        if request.conversation_id and self.engine.section(_SUMMARY, request.conversation_id) is not None:
-            return JobStatus.COMPLETED  # without a job id, the summary tells: it is 404 while the job runs
-        return None
-
-    def _search(self, request: SymblAsyncRequest, now: datetime) -> str | None:
-        attempt = request.attempts[-1]
-        return self.engine.find_conversation(attempt.id, since=attempt.claimed_at, now=now)
-
-    def _complete(self, request: SymblAsyncRequest, conversation_id: str, now: datetime) -> SymblAsyncRequest:
+    def _complete(
+        self, request: SymblAsyncRequest, attempt: Attempt, conversation_id: str, event_id: str | None
+    ) -> SymblAsyncRequest:
+        now = self.clock()
         look_at = now + schedule.COLLECTION_LIMIT
 
         def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
-            if not current.status.holds_slot:
-                return current
+            if not (current.is_current(attempt.id) and current.status.holds_slot):
+                if current.attempt_of(attempt.id) is None:
+                    return current
+                return current.completed_by(
+                    attempt.id, conversation_id=conversation_id, now=now, next_check_at=look_at, event_id=event_id
+                )
             known = current
             if current.conversation_id is None:
-                known = current.recovered(conversation_id=conversation_id, now=now, next_check_at=look_at)
-            return known.reported(JobStatus.COMPLETED, now=now, why="the engine said so", next_check_at=look_at)
+                known = current.recovered(
+                    conversation_id=conversation_id, by=Maker.COLLECT, now=now, next_check_at=look_at
+                )
+            return known.reported(
+                JobStatus.COMPLETED,
+                by=Maker.COLLECT,
+                now=now,
+                why="the engine said so",
+                next_check_at=look_at,
+                event_id=event_id,
+            )
 
-        after = self._change(request, change)
-        log.event("job_completed", conversation=conversation_id, job=after.job_id)
-        self._wake_dispatch(after)
+        after = self.requests.change(request.id, change)
+        log.event("job_completed", attempt=attempt.id, conversation=conversation_id, job=attempt.job_id)
+        self._wake_dispatch(attempt)
         return after
 
-    def _fail(self, request: SymblAsyncRequest, now: datetime) -> SymblAsyncRequest:
-        said = self.engine.failure_reason(request.job_id) if request.job_id else None
-        error = JobError(
-            failure_class=FailureClass.RECORDING,
-            reason=said or "the engine reports that the job failed, and gives no reason",
-            check=TREATMENTS[FailureClass.RECORDING].check,
-        )
-        after = self._change(
-            request, lambda current: current.failed(error, now=now) if current.status.holds_slot else current
-        )
-        log.event("request_failed", failure_class=error.failure_class, reason=error.reason)
-        self._wake_dispatch(after)
+    def _fail(self, request: SymblAsyncRequest, attempt: Attempt, event_id: str | None) -> SymblAsyncRequest:
+        """The engine has ended the job without results; for an attempt that was left, that only frees its slot."""
+        now = self.clock()
+        said = self.engine.failure_reason(attempt.job_id) if attempt.job_id else None
+        error = error_of(FailureClass.RECORDING, said or "the engine reports that the job failed, and gives no reason")
+
+        def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
+            if current.is_current(attempt.id) and current.status.holds_slot:
+                return current.failed(error, by=Maker.COLLECT, now=now, event_id=event_id)
+            return current.attempt_over(attempt.id, now=now)
+
+        after = self.requests.change(request.id, change)
+        log.event("job_failed", attempt=attempt.id, job=attempt.job_id, status=after.status, reason=error.reason)
+        self._wake_dispatch(attempt)
         return after
 
     def _fetch(self, request: SymblAsyncRequest) -> CollectReport:
@@ -141,11 +155,14 @@ class Collector:
             sections.append(section)
             if rows is not None:
                 fetched.append((kind, rows))
-        if not sections:
-            return CollectReport(status=request.status, results=request.results)
         self.results.put(fetched, conversation_id=request.conversation_id, recording_id=request.recording_id)
-        after = self._change(
-            request, lambda current: current.collected(sections, next_check_at=schedule.next_look(current, now))
+        after = self.requests.change(
+            request.id,
+            lambda current: (
+                current.collected(sections, next_check_at=schedule.next_look(current, now))
+                if current.status is JobStatus.COMPLETED and current.conversation_id == request.conversation_id
+                else current
+            ),
         )
         log.event("results_stored", conversation=request.conversation_id, stored=len(fetched), results=after.results)
         return CollectReport(status=after.status, results=after.results, stored=len(fetched))
@@ -154,32 +171,42 @@ class Collector:
         self, kind: SectionKind, request: SymblAsyncRequest, now: datetime
     ) -> tuple[Rows | None, Section]:
         assert request.conversation_id is not None  # noqa: S101  # as above
+        age = now - (request.collecting_since or now)
         try:
             rows = self.engine.section(kind, request.conversation_id)
         except (TryLater, UnreadableAnswer) as error:
             log.warning("section_not_fetched", section=kind.name, error=type(error).__name__, reason=str(error))
-            return None, Section(name=kind.name, state=SectionState.ERROR, error=str(error), at=now)
+            state = SectionState.GIVEN_UP if age > self.budgets.results_for else SectionState.ERROR
+            return None, Section(name=kind.name, state=state, error=str(error), at=now)
         if rows is not None:
             return rows, Section(name=kind.name, state=SectionState.STORED, count=len(rows), at=now)
-        late = request.completed_at is not None and now - request.completed_at > SECTION_LIMIT
+        late = age > SECTION_LIMIT
         state = SectionState.ABSENT if late else SectionState.NOT_READY
         return (() if late else None), Section(name=kind.name, state=state, at=now)
 
-    def _change(
-        self, request: SymblAsyncRequest, change: Callable[[SymblAsyncRequest], SymblAsyncRequest]
-    ) -> SymblAsyncRequest:
-        """Change it only while the attempt is still the current one."""
-        attempt_id = request.attempts[-1].id
-        return self.requests.change(
-            request.id, lambda current: change(current) if current.is_current(attempt_id) else current
-        )
-
-    def _wake_dispatch(self, request: SymblAsyncRequest) -> None:
+    def _wake_dispatch(self, attempt: Attempt) -> None:
         """A slot is free: somebody's turn. If the task cannot be created now, the sweep does it."""
         try:
-            self.tasks.enqueue(dispatch_task(cause=f"{request.attempts[-1].id}/released"))
+            self.tasks.enqueue(dispatch_task(cause=f"{attempt.id}/released"))
         except CalltrackError as error:
             log.warning("task_not_created", reason=str(error))
+
+
+def _is_open(request: SymblAsyncRequest, attempt: Attempt) -> bool:
+    """Whether the engine's word on this attempt could change anything.
+
+    An attempt that was left because its outcome was unknown had a job after all, if there is news of it.
+    """
+    if request.is_current(attempt.id) and request.status.holds_slot:
+        return True
+    left_unknown = attempt.ended_as is FailureClass.UNKNOWN and request.status is not JobStatus.COMPLETED
+    return attempt.may_run or left_unknown
+
+
+def _waits(request: SymblAsyncRequest, attempt_id: AttemptId) -> bool:
+    """Whether the end that an event has told of is still to be found at the engine."""
+    attempt = request.attempt_of(attempt_id)
+    return attempt is not None and (attempt.may_run or (request.is_current(attempt_id) and request.status.holds_slot))
 
 
 @_edge.internal_function
@@ -194,6 +221,7 @@ def collect_results(request: flask.Request) -> ResponseReturnValue:
             inbox=s.inbox,
             engine=s.engine,
             tasks=s.tasks,
+            budgets=s.settings.budgets,
             clock=s.clock,
         ).collect(body["request_id"], body["attempt_id"], body.get("event_id"))
     return dataclasses.asdict(report) if report else {"status": "unknown request"}

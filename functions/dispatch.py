@@ -51,7 +51,8 @@ def dispatch(
 ) -> DispatchReport:
     """Claim all free slots, each for whose turn it is; one lost race costs that slot its turn, not the run.
 
-    `cap` is the setting; the account may allow less. The account is read before the leases: whoever claims by an older
+    `cap` is the setting; the account may allow less, and a single claim where our credentials have to be proved. The
+    account is read before the leases: whoever claims by an older
     view of either finds it changed.
     """
     state = account.get()
@@ -61,6 +62,8 @@ def dispatch(
     effective = state.cap(cap, now)
     leases = slots.leases()
     free = slot.claimable([lease.number for lease in leases], cap=effective)
+    if state.unproven:
+        free = free[:1]
     if not free:
         return DispatchReport(cap=effective)
     before = lanes.turns()

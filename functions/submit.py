@@ -20,8 +20,9 @@ from common.errors import (
     TryLater,
 )
 from common.model import schedule
-from common.model.failures import Budgets, given_up
-from common.model.job import FailureClass, JobStatus, SymblAsyncRequest
+from common.model.failures import Budgets, error_of, given_up
+from common.model.job import FailureClass, SymblAsyncRequest
+from common.model.lifecycle import JobStatus, Maker
 from common.model.tasks import dispatch_task
 from common.model.webhook import webhook_url
 from common.ports import (
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     from common.model.capacity import SymblAccount
     from common.model.conversation import ConversationMetadata
-    from common.model.job import AttemptId, RequestId
+    from common.model.job import AttemptId, JobError, RequestId
     from common.ports import (
         Accepted,
     )
@@ -92,7 +93,8 @@ class Submitter:
             return Outcome.NOTHING_TO_DO
         conversation = self.recordings.get(request.recording_id)
         if conversation is None:
-            return self._give_up(request, FailureClass.DEFECT, "its metadata is gone: who deleted its rows?")
+            gone = error_of(FailureClass.DEFECT, "its metadata is gone: who deleted its rows?")
+            return self._give_up(request, attempt_id, gone)
         try:
             self.engine.prepare()
             submission = self._submission(request, attempt_id, conversation)
@@ -102,15 +104,14 @@ class Submitter:
         except CalltrackError as error:
             return self._after(error, request, attempt_id)
         self._keep(accepted, request, attempt_id, conversation)
+        self._tell_account(request, good=True)
         return Outcome.ACCEPTED
 
     def _submission(
         self, request: SymblAsyncRequest, attempt_id: AttemptId, conversation: ConversationMetadata
     ) -> Submission:
-        bucket_and_name = conversation.recording_url.removeprefix("gs://")
-        url = self.audio.signed_url(bucket_and_name.partition("/")[2], conversation.generation, lifetime=URL_LIFETIME)
         return Submission(
-            url=url,
+            url=self._signed_url(conversation),
             webhook_url=webhook_url(
                 self.webhook_base_url, secret=self.webhook_secret, request_id=request.id, attempt_id=attempt_id
             ),
@@ -120,6 +121,14 @@ class Submitter:
             trackers=self.companies.defaults(conversation.company).trackers,
             confidence_threshold=conversation.confidence_threshold or self.confidence_threshold,
         )
+
+    def _signed_url(self, conversation: ConversationMetadata) -> str:
+        """The recording's URL for the engine. Whatever goes wrong here, nothing was sent: it may wait in the queue."""
+        name = conversation.recording_url.removeprefix("gs://").partition("/")[2]
+        try:
+            return self.audio.signed_url(name, conversation.generation, lifetime=URL_LIFETIME)
+        except TryLater as error:
+            raise NotAccepted(f"the recording's URL could not be signed: {error}") from error
 
     def _mark_sent(self, request_id: RequestId, attempt_id: AttemptId) -> bool:
         """Compare and set: of several deliveries of one task, one may send."""
@@ -155,22 +164,39 @@ class Submitter:
     def _after(self, error: CalltrackError, request: SymblAsyncRequest, attempt_id: AttemptId) -> Outcome:
         """Each class of failure has its own way on."""
         log.warning("submission_failed", request=request.id, error=type(error).__name__, reason=str(error))
+        if isinstance(error, AccountRefused):
+            self._rest(error)
+            return self._put_back(request, attempt_id, error, why=f"account refused: {error}", advice=ACCOUNT_REST)
+        self._tell_account(request, good=isinstance(error, (Throttled, RefusedByEngine)))
         if isinstance(error, OutcomeUnknown):
             return Outcome.UNKNOWN  # it stays marked as sent, holds its slot, and the sweep looks for its conversation
         if isinstance(error, Throttled):
             self._lower_cap(error)
-            return self._put_back(request, attempt_id, why=str(error), advice=error.retry_after)
+            return self._put_back(request, attempt_id, error, why=str(error), advice=error.retry_after)
         if isinstance(error, NotAccepted):
-            return self._put_back(request, attempt_id, why=str(error), advice=None)
-        if isinstance(error, AccountRefused):
-            now = self.clock()
-            self.account.change(lambda account: account.stopped(reason=str(error), now=now, until=now + ACCOUNT_REST))
-            return self._put_back(request, attempt_id, why=f"account refused: {error}", advice=ACCOUNT_REST)
+            return self._put_back(request, attempt_id, error, why=str(error), advice=None)
         if isinstance(error, RefusedByEngine):
-            return self._give_up(request, FailureClass.RECORDING, str(error))
+            return self._give_up(
+                request, attempt_id, error_of(FailureClass.RECORDING, str(error), exchange=error.exchange)
+            )
         if isinstance(error, TryLater):
             raise error
-        return self._give_up(request, FailureClass.DEFECT, str(error))
+        return self._give_up(request, attempt_id, error_of(FailureClass.DEFECT, str(error), exchange=error.exchange))
+
+    def _rest(self, refusal: AccountRefused) -> None:
+        """No submission can succeed: none is tried for a while, and then a single one."""
+        now = self.clock()
+        until = now + ACCOUNT_REST
+        self.account.change(lambda account: account.refused(reason=str(refusal), now=now, until=until))
+        log.warning("account_refused", reason=str(refusal), rests_until=until)
+
+    def _tell_account(self, request: SymblAsyncRequest, *, good: bool) -> None:
+        """If this was the one that had to prove our credentials: the others may go on, or one more has to try."""
+        if not request.attempts[-1].proves:
+            return
+        now = self.clock()
+        self.account.change(lambda account: account.proved(good=good, now=now))
+        self.tasks.enqueue(dispatch_task(cause=f"{request.attempts[-1].id}/proved"))
 
     def _lower_cap(self, refusal: Throttled) -> None:
         """The engine takes no more jobs than it has; where it says until when, nothing is sent to it before."""
@@ -186,7 +212,13 @@ class Submitter:
         log.event("cap_lowered", cap=account.cap(self.cap, now), active=active, rests_until=account.rests_until(now))
 
     def _put_back(
-        self, request: SymblAsyncRequest, attempt_id: AttemptId, *, why: str, advice: timedelta | None
+        self,
+        request: SymblAsyncRequest,
+        attempt_id: AttemptId,
+        refusal: CalltrackError,
+        *,
+        why: str,
+        advice: timedelta | None,
     ) -> Outcome:
         """Nothing was accepted: wait for another turn, unless that has been going on for too long."""
         now, chance = self.clock(), self.chance()
@@ -194,11 +226,13 @@ class Submitter:
         def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
             if not current.is_current(attempt_id) or current.status is not JobStatus.SUBMITTING:
                 return current
-            error = given_up(current, FailureClass.NOT_ACCEPTED, why, now=now, budgets=self.budgets)
+            error = given_up(
+                current, FailureClass.NOT_ACCEPTED, why, now=now, budgets=self.budgets, exchange=refusal.exchange
+            )
             if error is not None:
-                return current.failed(error, now=now)
+                return current.failed(error, by=Maker.SUBMIT, now=now)
             again = schedule.retry_at(current, now, chance=chance, advice=advice)
-            return current.put_back(FailureClass.NOT_ACCEPTED, why=why, now=now, available_at=again)
+            return current.put_back(FailureClass.NOT_ACCEPTED, why=why, by=Maker.SUBMIT, now=now, available_at=again)
 
         after = self.requests.change(request.id, change)
         if after.status is JobStatus.FAILED:
@@ -206,20 +240,26 @@ class Submitter:
         self.tasks.enqueue(dispatch_task(cause=f"{attempt_id}/put back", not_before=after.available_at))
         return Outcome.PUT_BACK
 
-    def _give_up(self, request: SymblAsyncRequest, failure_class: FailureClass, reason: str) -> Outcome:
+    def _give_up(self, request: SymblAsyncRequest, attempt_id: AttemptId, error: JobError) -> Outcome:
         now = self.clock()
 
         def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
-            error = given_up(current, failure_class, reason, now=now, budgets=self.budgets)
-            return current if error is None or current.status.is_terminal else current.failed(error, now=now)
+            if not current.is_current(attempt_id) or not current.status.holds_slot:
+                return current
+            return current.failed(error, by=Maker.SUBMIT, now=now)
 
-        return self._tell_failure(self.requests.change(request.id, change))
+        after = self.requests.change(request.id, change)
+        return self._tell_failure(after) if after.status is JobStatus.FAILED else Outcome.NOTHING_TO_DO
 
     def _tell_failure(self, request: SymblAsyncRequest) -> Outcome:
         error = request.error
         log.event("request_failed", failure_class=error and error.failure_class, reason=error and error.reason)
         self.tasks.enqueue(dispatch_task(cause=f"{request.id}/{request.attempts_made}/failed"))
         return Outcome.FAILED
+
+
+def _as(failure_class: FailureClass, error: CalltrackError) -> JobError:
+    return error_of(failure_class, str(error), exchange=error.exchange)
 
 
 @_edge.internal_function

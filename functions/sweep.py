@@ -1,42 +1,53 @@
 """The repair of what got stuck: asks the engine about silent jobs, creates lost tasks again, starts dispatch again.
 
 Costs what is due, not what there is. Due means "ask", not "late": nothing is given up while the engine says that it
-works on it. Two sweeps at once do each thing once or harmlessly twice.
+works on it, within a long limit. Two sweeps at once do each thing once or harmlessly twice.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from common import log
 from common.bootstrap import services
-from common.errors import CalltrackError
+from common.errors import AccountRefused, CalltrackError, TryLater, UnreadableAnswer
 from common.model import schedule
 from common.model.failures import Budgets, given_up
-from common.model.job import FailureClass, JobStatus, SymblAsyncRequest, submission_age
-from common.model.slot import claimable
+from common.model.job import FailureClass
+from common.model.lifecycle import JobStatus, Maker
+from common.model.slot import claimable, is_orphan
 from common.model.tasks import collect_task, dispatch_task, owed
 from common.ports import AccountState, Inbox, RequestStore, SlotPool, SpeechIntelligence, TaskQueue
 from functions import _edge
+from functions._inquiry import Inquiry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
     import flask
     from flask.typing import ResponseReturnValue
 
+    from common.model.job import Attempt, SymblAsyncRequest
     from common.model.webhook import WebhookEvent
+    from functions._inquiry import Standing
+
+T = TypeVar("T")
 
 #: What one run looks at; the next run goes on where this one stopped.
 BATCH = 200
+#: ... and for how long it begins to look at anything more: well within the function's time-out.
+RUN_LIMIT = timedelta(seconds=120)
+#: An engine that failed to answer so often is not asked again in this run.
+PATIENCE = 3
 #: An event that was queued again has a task that the queue repeats, and a request that the sweep asks about.
 EVENT_REST = timedelta(minutes=30)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class Sweeper:
     """The stage's collaborators, and one method per thing that may have got stuck."""
 
@@ -48,8 +59,13 @@ class Sweeper:
     tasks: TaskQueue
     cap: int
     budgets: Budgets
-    now: datetime
-    found: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    clock: Callable[[], datetime]
+
+    def __post_init__(self) -> None:
+        self.now = self.clock()
+        self.found: collections.Counter[str] = collections.Counter()
+        self._inquiry = Inquiry(requests=self.requests, engine=self.engine)
+        self._unanswered = 0
 
     def sweep(self) -> dict[str, int]:
         """Look at everything that is due; one fault does not keep the rest from its turn."""
@@ -70,24 +86,34 @@ class Sweeper:
             log.defect("sweep_step_broke", error, what=what)
 
     def _look_at_requests(self) -> None:
-        for request in self.requests.due(now=self.now, limit=BATCH):
+        for request in self._in_time(self.requests.due(now=self.now, limit=BATCH)):
             with log.context(request=request.id):
                 self._try("request", lambda request=request: self._look_at(request))  # type: ignore[misc]  # bound now
 
     def _work_off_events(self) -> None:
-        for event in self.inbox.due(now=self.now, limit=BATCH):
+        for event in self._in_time(self.inbox.due(now=self.now, limit=BATCH)):
             self._try("event", lambda event=event: self._work_off(event))  # type: ignore[misc]  # bound now
+
+    def _in_time(self, items: Iterable[T]) -> Iterable[T]:
+        """Those for which there is time in this run."""
+        for item in items:
+            if self.clock() - self.now > RUN_LIMIT:
+                self.found["out_of_time"] += 1
+                return
+            yield item
 
     def _look_at(self, request: SymblAsyncRequest) -> None:
         """What a request needs follows from where it stands."""
+        for attempt in request.quarantined:
+            self._ask(request, attempt, self._after_left)
         if owed(request) is not None:
             self._recreate_task(request)
-        elif request.status is JobStatus.SUBMITTING and request.job_id is None:
-            self._search_for(request)
         elif request.status.holds_slot:
-            self._ask_about(request)
+            self._ask(request, request.attempts[-1], self._after_current)
+        elif request.quarantined:
+            self._look_again(request)
         else:
-            self._change(request, lambda current: dataclasses.replace(current, next_check_at=None))
+            self._change(request, lambda current: current.owed_nothing())
 
     def _recreate_task(self, request: SymblAsyncRequest) -> None:
         """The task for a claimed, unsent attempt or for uncollected results has vanished."""
@@ -101,28 +127,107 @@ class Sweeper:
             self.tasks.enqueue(task)
             self.found["tasks_recreated"] += 1
 
-    def _search_for(self, request: SymblAsyncRequest) -> None:
-        """Sent, and no answer stored: the engine's conversations tell whether it has a job of it."""
-        attempt = request.attempts[-1]
-        conversation_id = self.engine.find_conversation(attempt.id, since=attempt.claimed_at, now=self.now)
+    def _ask(
+        self,
+        request: SymblAsyncRequest,
+        attempt: Attempt,
+        then: Callable[[SymblAsyncRequest, Attempt, Standing], None],
+    ) -> None:
+        """Ask the engine about an attempt, unless it has been silent too often: then the request waits a little."""
+        if self._unanswered >= PATIENCE:
+            self.found["not_asked"] += 1
+            return
+        self.found["jobs_asked_about"] += 1
+        try:
+            standing = self._inquiry.about(request, attempt, now=self.now)
+        except (TryLater, AccountRefused, UnreadableAnswer) as error:
+            self._unanswered += not isinstance(error, UnreadableAnswer)
+            self.found["unanswered"] += 1
+            log.warning("job_not_told", attempt=attempt.id, error=type(error).__name__, reason=str(error))
+            rest = self.now + schedule.UNANSWERED_REST
+            self._change(request, lambda current: dataclasses.replace(current, next_check_at=rest))
+            return
+        self._unanswered = 0
+        then(request, attempt, standing)
+
+    def _after_current(self, request: SymblAsyncRequest, attempt: Attempt, standing: Standing) -> None:
+        """The article's rule: an active job older than 40 % of its recording is asked about; this is the answer."""
+        if standing.has_ended:
+            self._collect(request, attempt)
+        elif standing.status is not None:
+            self._still_there(request, standing.status, f"the engine has said {standing.status}")
+        elif standing.conversation_id is not None:
+            known = "nothing has told the end of its job" if attempt.job_id is None else "the engine has lost its job"
+            self._recover(request, standing.conversation_id, f"its conversation is there, and {known}")
+        elif attempt.job_id is not None:
+            self._after_lost_job(request)
+        else:
+            self._still_unknown(request, attempt)
+
+    def _collect(self, request: SymblAsyncRequest, attempt: Attempt) -> None:
+        """It has ended and its webhook was lost: the collect stage settles it."""
         look_at = schedule.next_look(request, self.now)
-        if conversation_id is not None:
-            self._change(
-                request,
-                lambda current: (
-                    current.recovered(conversation_id=conversation_id, now=self.now, next_check_at=look_at)
-                    if current.status is JobStatus.SUBMITTING
-                    else current
-                ),
-            )
-            self.found["submissions_recovered"] += 1
+        after = self._change(request, lambda current: current.task_recreated(next_check_at=look_at))
+        self.tasks.enqueue(collect_task(after, attempt_id=attempt.id))
+        self.found["webhooks_missed"] += 1
+
+    def _still_there(self, request: SymblAsyncRequest, status: JobStatus, said: str) -> None:
+        """The engine works on it: nothing is given up within the long limit."""
+        self._unless_stuck(
+            request,
+            said,
+            lambda current, look_at: current.reported(
+                status, by=Maker.SWEEP, now=self.now, why="the engine said so", next_check_at=look_at
+            ),
+        )
+
+    def _recover(self, request: SymblAsyncRequest, conversation_id: str, said: str) -> None:
+        """The answer was lost, or the job, and its conversation is there: there may be results yet."""
+        after = self._unless_stuck(
+            request,
+            said,
+            lambda current, look_at: current.recovered(
+                conversation_id=conversation_id, by=Maker.SWEEP, now=self.now, next_check_at=look_at
+            ),
+        )
+        self.found["submissions_recovered"] += after.conversation_id != request.conversation_id
+
+    def _unless_stuck(
+        self,
+        request: SymblAsyncRequest,
+        said: str,
+        step: Callable[[SymblAsyncRequest, datetime], SymblAsyncRequest],
+    ) -> SymblAsyncRequest:
+        look_at = schedule.next_look(request, self.now)
+
+        def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
+            if not current.status.holds_slot:
+                return current
+            error = given_up(current, FailureClass.STUCK, said, now=self.now, budgets=self.budgets)
+            if error is not None:
+                return current.failed(error, by=Maker.SWEEP, now=self.now)
+            return step(current, look_at).looked_at(next_check_at=look_at)
+
+        after = self._change(request, change)
+        self._tell_if_failed(after)
+        return after
+
+    def _still_unknown(self, request: SymblAsyncRequest, attempt: Attempt) -> None:
+        """Sent, no answer stored, and the engine has no conversation of it, or none that it lists yet."""
+        age = attempt.age(self.now)
+        if age is not None and age > schedule.UNKNOWN_LIMIT:
+            self._send_again(request, "outcome unknown, and the engine has no conversation of it")
             return
-        age = submission_age(request, self.now)
-        if age is None or age <= schedule.UNKNOWN_LIMIT:
-            self._change(request, lambda current: current.looked_at(next_check_at=look_at))
-            self.found["submissions_unknown"] += 1
+        self._look_again(request)
+        self.found["submissions_unknown"] += 1
+
+    def _after_lost_job(self, request: SymblAsyncRequest) -> None:
+        """The engine answers 404 for a job that it gave us: twice in a row, and with no conversation, it is gone."""
+        self.found["jobs_unknown_to_the_engine"] += 1
+        if request.checks > 0:
+            self._send_again(request, "the engine knows neither its job nor a conversation of it")
             return
-        self._send_again(request, "outcome unknown, and the engine has no conversation of it")
+        self._look_again(request)
 
     def _send_again(self, request: SymblAsyncRequest, why: str) -> None:
         """The first try may have been accepted, and cannot be found: once more, counted, within the budget."""
@@ -132,68 +237,62 @@ class Sweeper:
                 return current
             error = given_up(current, FailureClass.UNKNOWN, why, now=self.now, budgets=self.budgets)
             if error is not None:
-                return current.failed(error, now=self.now)
-            return current.put_back(FailureClass.UNKNOWN, why=why, now=self.now, available_at=self.now)
+                return current.failed(error, by=Maker.SWEEP, now=self.now)
+            return current.put_back(FailureClass.UNKNOWN, why=why, by=Maker.SWEEP, now=self.now, available_at=self.now)
 
         after = self._change(request, change)
-        self.found["given_up" if after.status is JobStatus.FAILED else "ambiguous_resubmits"] += 1
-        log.warning("outcome_unknown", status=after.status, reason=why)
+        if after.status is JobStatus.PENDING:
+            self.found["ambiguous_resubmits"] += 1
+            log.warning("submitted_again", reason=why)
+        self._tell_if_failed(after)
 
-    def _ask_about(self, request: SymblAsyncRequest) -> None:
-        """The article's rule: an active job older than 40 % of its recording is asked about."""
-        status = self.engine.job_status(request.job_id) if request.job_id else None
-        self.found["jobs_asked_about"] += 1
-        look_at = schedule.next_look(request, self.now)
-        if status is None and request.job_id:
-            self._after_lost_job(request, look_at)
+    def _after_left(self, request: SymblAsyncRequest, attempt: Attempt, standing: Standing) -> None:
+        """A quarantined slot: it is free when the engine says that the job has ended, or knows nothing of it."""
+        self.found["slots_quarantined"] += 1
+        if standing.has_ended:
+            self._collect(request, attempt)
             return
-        if status is not None and not status.is_terminal:
-            self._change(
-                request,
-                lambda current: (
-                    current.reported(status, now=self.now, why="the engine said so", next_check_at=look_at).looked_at(
-                        next_check_at=look_at
-                    )
-                    if current.status.holds_slot
-                    else current
-                ),
-            )
+        age = attempt.age(self.now) or timedelta(0)
+        if standing.status is not None:
             return
-        # Ended, or known by its conversation only: the collect stage settles it.
-        after = self._change(
-            request,
-            lambda current: current.task_recreated(next_check_at=look_at) if current.status.holds_slot else current,
-        )
-        self.tasks.enqueue(collect_task(after))
-        self.found["webhooks_missed"] += 1
+        if standing.conversation_id is None:
+            gone = request.checks > 0 if attempt.job_id else age > schedule.UNKNOWN_LIMIT
+        else:  # nothing can ever tell the end of a job without an id, unless its summary comes
+            gone = attempt.job_id is None and age > 2 * self.budgets.active_for
+        if gone:
+            self._change(request, lambda current: current.attempt_over(attempt.id, now=self.now))
+            self.found["slots_released"] += 1
 
-    def _after_lost_job(self, request: SymblAsyncRequest, look_at: datetime) -> None:
-        """The engine answers 404 for a job that it gave us: twice in a row, and with no conversation, it is gone."""
-        self.found["jobs_unknown_to_the_engine"] += 1
-        attempt = request.attempts[-1]
-        known = self.engine.find_conversation(attempt.id, since=attempt.claimed_at, now=self.now)
-        if known is None and request.checks > 0:
-            self._send_again(request, "the engine knows neither its job nor a conversation of it")
-            return
-        self._change(request, lambda current: current.looked_at(next_check_at=look_at))
+    def _tell_if_failed(self, request: SymblAsyncRequest) -> None:
+        if request.status is JobStatus.FAILED and request.error is not None:
+            self.found["given_up"] += 1
+            log.warning("request_failed", failure_class=request.error.failure_class, reason=request.error.reason)
 
     def _work_off(self, event: WebhookEvent) -> None:
         """A terminal event that nobody worked off: its task has vanished, or its request was not known."""
         request = self.requests.get(event.request_id)
-        if request is None or not request.is_current(event.attempt_id) or not request.status.holds_slot:
+        attempt = request.attempt_of(event.attempt_id) if request else None
+        waits = (
+            request is not None
+            and attempt is not None
+            and (attempt.may_run or (request.status.holds_slot and request.is_current(attempt.id)))
+        )
+        if request is None or not waits:
             self.inbox.worked_off(event.id, now=self.now)
             self.found["events_without_work"] += 1
             return
         after = self._change(
             request, lambda current: current.task_recreated(next_check_at=schedule.next_look(current, self.now))
         )
-        self.tasks.enqueue(collect_task(after, event_id=event.id))
+        self.tasks.enqueue(collect_task(after, attempt_id=event.attempt_id, event_id=event.id))
         self.inbox.postpone(event.id, until=self.now + EVENT_REST)
         self.found["events_requeued"] += 1
 
     def _free_orphans(self) -> None:
-        for lease in self.slots.leases():
-            if self.slots.free_orphan(lease):
+        leases = self.slots.leases()
+        requests = self.requests.get_many(sorted({lease.request_id for lease in leases}))
+        for lease in leases:
+            if is_orphan(lease, requests.get(lease.request_id)) and self.slots.free_orphan(lease):
                 self.found["slots_freed"] += 1
                 log.warning("orphan_slot_freed", slot=lease.number, request=lease.request_id)
 
@@ -206,6 +305,10 @@ class Sweeper:
         if free and self.requests.anybody_waits(self.now):
             self.tasks.enqueue(dispatch_task(cause=f"sweep/{self.now.isoformat()}"))
             self.found["dispatch_restarted"] += 1
+
+    def _look_again(self, request: SymblAsyncRequest) -> None:
+        look_at = schedule.next_look(request, self.now)
+        self._change(request, lambda current: current.looked_at(next_check_at=look_at))
 
     def _change(
         self, request: SymblAsyncRequest, change: Callable[[SymblAsyncRequest], SymblAsyncRequest]
@@ -230,7 +333,7 @@ def sweep_jobs(request: flask.Request) -> ResponseReturnValue:  # noqa: ARG001  
         tasks=s.tasks,
         cap=s.settings.symbl_max_active_jobs,
         budgets=s.settings.budgets,
-        now=s.clock(),
+        clock=s.clock,
     ).sweep()
     log.event("swept", **found)
     return {"found": found}

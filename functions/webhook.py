@@ -13,6 +13,7 @@ from common import log
 from common.bootstrap import services
 from common.errors import NotFound, Problem, Rejected, TooLarge
 from common.model import schedule
+from common.model.lifecycle import Maker
 from common.model.tasks import collect_task
 from common.model.webhook import MAX_BODY_BYTES, WebhookEvent, is_signed, parse
 from functions import _edge
@@ -43,19 +44,22 @@ def receive(event: WebhookEvent, *, inbox: Inbox, tasks: TaskQueue) -> Receipt:
     """Keep the event; queue a look if it says that the job has ended."""
     kept, request = inbox.receive(event, _apply)
     if request is not None and event.status.is_terminal and kept.worked_off_at is None:
-        tasks.enqueue(collect_task(request, event_id=event.id))
+        tasks.enqueue(collect_task(request, attempt_id=event.attempt_id, event_id=event.id))
     return Receipt(event_id=event.id, deliveries=kept.deliveries, known=request is not None)
 
 
 def _apply(request: SymblAsyncRequest, event: WebhookEvent) -> SymblAsyncRequest:
-    """What is harmless to believe: the job's id, and that it is not over yet."""
-    if not request.is_current(event.attempt_id):
-        return request
-    told = request.told_job_id(event.job_id)
-    if event.status.is_terminal:
+    """What is harmless to believe: the job's id as a hint, and that it is not over yet."""
+    told = request.told_job_id(event.attempt_id, event.job_id)
+    if event.status.is_terminal or not request.is_current(event.attempt_id):
         return told
     return told.reported(
-        event.status, now=event.received_at, why=f"webhook {event.id[:8]}", next_check_at=told.next_check_at
+        event.status,
+        by=Maker.WEBHOOK,
+        now=event.received_at,
+        why="the engine's webhook said so",
+        next_check_at=told.next_check_at,
+        event_id=event.id,
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from common.model.conversation import ConversationMetadata
 from common.model.intelligence import Message, Person, Sentiment, Word
-from common.model.job import FailureClass, JobError, JobStatus, SymblAsyncRequest
+from common.model.job import FailureClass, JobError, SymblAsyncRequest
+from common.model.lifecycle import JobStatus, Maker
 from common.model.recording import AudioProperties, Priority, Role, Speaker, StoredObject, recording_id
 from common.model.webhook import WebhookEvent
 
@@ -111,13 +112,20 @@ def a_job(
     if status is JobStatus.SUBMITTING:
         return job
     if status is JobStatus.FAILED:
-        return job.failed(an_error(), now=now)
+        return ended_badly(job, now=now)
     job = job.accepted(conversation_id=f"conversation-{number}", job_id=f"job-{number}", now=now, next_check_at=now)
     for reached in (JobStatus.IN_PROGRESS, JobStatus.COMPLETED):
         if status in {JobStatus.SCHEDULED, job.status}:
             break
-        job = job.reported(reached, now=now, why="the engine said so", next_check_at=now)
+        job = job.reported(reached, by=Maker.COLLECT, now=now, why="the engine said so", next_check_at=now)
     return job
+
+
+def ended_badly(job: SymblAsyncRequest, error: JobError | None = None, *, now: datetime = NOW) -> SymblAsyncRequest:
+    """A request that was given up; one that still waited was claimed before."""
+    if job.status is JobStatus.PENDING:
+        job = job.claimed(f"{job.id}-hopeless-{job.attempts_made}", slot=99, now=now, next_check_at=now)
+    return job.failed(error or an_error(), by=Maker.COLLECT, now=now)
 
 
 def an_error(reason: str = "no speech in it") -> JobError:

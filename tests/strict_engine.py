@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from common.model.job import AttemptId, JobStatus
+from common.model.job import AttemptId
+from common.model.lifecycle import JobStatus
 from common.ports import Accepted
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ class SymblAccount:
     reason: str | None = None  #: why dispatch rests, or rested last
     stopped_at: datetime | None = None
     stopped_until: datetime | None = None
+    unproven: bool = False  #: our credentials were refused: one submission proves them before others follow
     lowering: Lowering | None = None
 
     def rests_until(self, now: datetime) -> datetime | None:
@@ -43,6 +44,18 @@ class SymblAccount:
         if self.stopped_until and self.stopped_until >= until:
             return self
         return dataclasses.replace(self, reason=reason, stopped_at=now, stopped_until=until)
+
+    def refused(self, *, reason: str, now: datetime, until: datetime) -> SymblAccount:
+        """The engine refuses our credentials: rest until then, and let one submission through first."""
+        return dataclasses.replace(self.stopped(reason=reason, now=now, until=until), unproven=True)
+
+    def proving(self, *, until: datetime) -> SymblAccount:
+        """One submission is let through; the others rest until it is answered, or until then."""
+        return dataclasses.replace(self, stopped_until=until)
+
+    def proved(self, *, good: bool, now: datetime) -> SymblAccount:
+        """The submission was answered: the credentials are good, or it failed for a reason that tells nothing."""
+        return dataclasses.replace(self, unproven=self.unproven and not good, stopped_until=now)
 
     def throttled(self, setting: int, *, active: int, now: datetime) -> SymblAccount:
         """The engine said 429 while `active` slots were taken, that of the refused job included."""

@@ -14,15 +14,18 @@ from common.model.job import FailureClass, JobError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from common.errors import Exchange
     from common.model.job import SymblAsyncRequest
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Budgets:
-    """How much of each passing failure a request may meet before it is given up; both are settings."""
+    """How much of each passing failure a request may meet before it is given up; all are settings."""
 
     not_accepted_for: timedelta = timedelta(hours=72)
     unknown_outcomes: int = 2
+    active_for: timedelta = timedelta(hours=24)  #: how long the engine may work on one job
+    results_for: timedelta = timedelta(hours=24)  #: how long a section may fail to come right after the job's end
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,13 @@ TREATMENTS: Mapping[FailureClass, Treatment] = {
         budget="RETRY_UNKNOWN_OUTCOMES",
         check="whether the engine has several conversations of this request: each may have been paid for",
     ),
+    FailureClass.STUCK: Treatment(
+        means="the engine says for too long that it works on it",
+        slot="quarantined: counted as used until the engine says that the job has ended",
+        then="is given up; if the job completes after all, its results are taken",
+        budget="JOB_LIMIT_S",
+        check="the job at the engine; where its conversation is deleted there, the slot becomes free",
+    ),
     FailureClass.RECORDING: Treatment(
         means="this recording cannot be analysed as it is: the engine answers 4xx, or its job fails",
         slot="freed",
@@ -69,7 +79,13 @@ TREATMENTS: Mapping[FailureClass, Treatment] = {
 
 
 def given_up(
-    request: SymblAsyncRequest, failure_class: FailureClass, reason: str, *, now: datetime, budgets: Budgets
+    request: SymblAsyncRequest,
+    failure_class: FailureClass,
+    reason: str,
+    *,
+    now: datetime,
+    budgets: Budgets,
+    exchange: Exchange | None = None,
 ) -> JobError | None:
     """The error that ends the request, if one more failure of this class is one too many."""
     if failure_class is FailureClass.NOT_ACCEPTED:
@@ -81,8 +97,20 @@ def given_up(
         if request.unknown_outcomes < budgets.unknown_outcomes:
             return None
         reason = f"the outcome was unknown {request.unknown_outcomes + 1} times, last: {reason}"
-    return JobError(failure_class=failure_class, reason=reason, check=TREATMENTS[failure_class].check)
+    elif failure_class is FailureClass.STUCK:
+        age = request.attempt.age(now) if request.attempt else None
+        if age is None or age < budgets.active_for:
+            return None
+        reason = f"{reason} for {_hours(age)} h"
+    return error_of(failure_class, reason, exchange=exchange)
 
 
-def _hours(period: timedelta) -> int:
-    return round(period / timedelta(hours=1))
+def error_of(failure_class: FailureClass, reason: str, *, exchange: Exchange | None = None) -> JobError:
+    """The error of a class, with what a person should check."""
+    return JobError(
+        failure_class=failure_class, reason=reason, check=TREATMENTS[failure_class].check, exchange=exchange
+    )
+
+
+def _hours(period: timedelta) -> str:
+    return f"{period / timedelta(hours=1):.3g}"

@@ -250,6 +250,7 @@ class SectionState(enum.StrEnum):
     NOT_READY = "not_ready"  #: the engine has none yet
     ABSENT = "absent"  #: the engine never had one (a summary of a very short call)
     ERROR = "error"  #: the last try failed; it is tried again
+    GIVEN_UP = "given_up"  #: it has failed for longer than the budget; a replay of the collection tries again
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -272,18 +273,20 @@ class ResultsState(enum.StrEnum):
     WAITING = "waiting"
     PARTIAL = "partial"
     COMPLETE = "complete"
-    FAILED = "failed"
+    FAILED = "failed"  #: the request failed, or some section never came right
 
 
 def missing_sections(sections: Iterable[Section]) -> list[SectionKind]:
     """What is still to be fetched."""
-    settled = {section.name for section in sections if section.state in SETTLED}
-    return [kind for kind in SECTIONS if kind.name not in settled]
+    ended = {section.name for section in sections if section.state in SETTLED | {SectionState.GIVEN_UP}}
+    return [kind for kind in SECTIONS if kind.name not in ended]
 
 
 def results_state(sections: Iterable[Section]) -> ResultsState:
-    """Complete when nothing of the catalogue is still to come."""
-    missing = missing_sections(sections)
+    """Complete, or failed, when nothing of the catalogue is still to come."""
+    kept = tuple(sections)
+    missing = missing_sections(kept)
     if not missing:
-        return ResultsState.COMPLETE
+        given_up = any(section.state is SectionState.GIVEN_UP for section in kept)
+        return ResultsState.FAILED if given_up else ResultsState.COMPLETE
     return ResultsState.WAITING if len(missing) == len(SECTIONS) else ResultsState.PARTIAL

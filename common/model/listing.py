@@ -11,7 +11,8 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 
 from common.errors import Problem, Rejected
-from common.model.job import FailureClass, JobStatus
+from common.model.job import FailureClass
+from common.model.lifecycle import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,8 @@ import pydantic
 
 from common.errors import Conflict, Problem, Rejected
 from common.model.intelligence import SECTION_NAMES, SectionState
-from common.model.job import JobStatus, ReplayStage, SymblAsyncRequest
+from common.model.job import ReplayStage, SymblAsyncRequest
+from common.model.lifecycle import JobStatus
 from common.model.listing import ListQuery, list_query
 from common.model.recording import problems_of
 

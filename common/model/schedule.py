@@ -19,8 +19,13 @@ UNSENT_LIMIT = timedelta(seconds=15)
 SUBMISSION_LIMIT = timedelta(seconds=250)
 #: How long an attempt whose outcome is unknown may stay unfound at the engine before it counts as lost.
 UNKNOWN_LIMIT = timedelta(minutes=10)
+#: How long the one submission may take that shows whether our credentials are good again.
+PROVING_LIMIT = SUBMISSION_LIMIT
 #: A collection that was queued is looked at after this.
 COLLECTION_LIMIT = timedelta(seconds=120)
+
+#: A request about which the engine could not be asked is not asked about again before.
+UNANSWERED_REST = timedelta(seconds=60)
 
 _FIRST_WAIT = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(minutes=30)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Collection
 
+    from common.model.job import SymblAsyncRequest
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lease:
@@ -22,6 +24,13 @@ class Lease:
     attempt_id: AttemptId
     company: str  #: whose job it is
     claimed_at: datetime
+    quarantined_at: datetime | None = None  #: since when the request has left the attempt, while its job may still run
+
+
+def is_orphan(lease: Lease, request: SymblAsyncRequest | None) -> bool:
+    """Whether nothing of its request counts for the slot any more."""
+    place = request.places.get(lease.number) if request else None
+    return place is None or place.attempt_id != lease.attempt_id
 
 
 def claimable(leased: Collection[SlotNumber], *, cap: int) -> list[SlotNumber]:

@@ -13,11 +13,11 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from common.model.intelligence import ResultsState
-from common.model.job import JobStatus
+from common.model.job import OWED_RESULTS
+from common.model.lifecycle import JobStatus
 
 if TYPE_CHECKING:
-    from common.model.job import SymblAsyncRequest
+    from common.model.job import AttemptId, SymblAsyncRequest
 
 
 class Stage(enum.StrEnum):
@@ -45,7 +45,7 @@ def owed(request: SymblAsyncRequest) -> Task | None:
         return None
     if request.may_be_sent(attempt.id):
         return submit_task(request)
-    if request.status is JobStatus.COMPLETED and request.results in {ResultsState.WAITING, ResultsState.PARTIAL}:
+    if request.status is JobStatus.COMPLETED and request.results in OWED_RESULTS:
         return collect_task(request)
     return None
 
@@ -55,9 +55,12 @@ def submit_task(request: SymblAsyncRequest) -> Task:
     return _of_attempt(Stage.SUBMIT, request)
 
 
-def collect_task(request: SymblAsyncRequest, *, event_id: str = "") -> Task:
-    """Ask the engine how the job stands, then fetch what is there; `event_id` is the webhook event that says so."""
-    task = _of_attempt(Stage.COLLECT, request, cause=event_id)
+def collect_task(request: SymblAsyncRequest, *, attempt_id: AttemptId | None = None, event_id: str = "") -> Task:
+    """Ask the engine how the job of an attempt stands (by default the latest), then fetch what is there.
+
+    `event_id` is the webhook event that says so.
+    """
+    task = _of_attempt(Stage.COLLECT, request, attempt_id=attempt_id, cause=event_id)
     return dataclasses.replace(task, body={**task.body, "event_id": event_id}) if event_id else task
 
 
@@ -66,12 +69,14 @@ def dispatch_task(*, cause: str, not_before: datetime | None = None) -> Task:
     return Task(stage=Stage.DISPATCH, name=_name(Stage.DISPATCH, cause), body={"cause": cause}, not_before=not_before)
 
 
-def _of_attempt(stage: Stage, request: SymblAsyncRequest, *, cause: str = "") -> Task:
-    assert request.attempt is not None  # noqa: S101  # for the type: a task is owed only by an attempt
+def _of_attempt(
+    stage: Stage, request: SymblAsyncRequest, *, attempt_id: AttemptId | None = None, cause: str = ""
+) -> Task:
+    which = attempt_id or request.attempts[-1].id
     return Task(
         stage=stage,
-        name=_name(stage, request.id, request.attempt.id, str(request.generation), cause),
-        body={"request_id": request.id, "attempt_id": request.attempt.id},
+        name=_name(stage, request.id, which, str(request.generation), cause),
+        body={"request_id": request.id, "attempt_id": which},
     )
 
 

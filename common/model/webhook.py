@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from common.errors import Problem, Rejected
-from common.model.job import AttemptId, JobStatus, RequestId
+from common.model.job import AttemptId, RequestId
+from common.model.lifecycle import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from common.model.intelligence import (
     SummarySentence,
     Topic,
 )
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.recording import Role
 from common.model.transcript import clock, turns_of
 from functions.pages.words import (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from common.model.answers import instant
 from common.model.intelligence import ResultsState
-from common.model.job import FailureClass, JobStatus
+from common.model.job import FailureClass
+from common.model.lifecycle import JobStatus
 from common.model.transcript import clock
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ FAILURES: Mapping[FailureClass, str] = {
     FailureClass.RECORDING: "This recording cannot be analysed as it is.",
     FailureClass.NOT_ACCEPTED: "The engine did not accept it for as long as was allowed.",
     FailureClass.UNKNOWN: "It was sent as often as is allowed, and each time nothing told what became of it.",
+    FailureClass.STUCK: "The engine has worked on it for longer than is allowed.",
     FailureClass.DEFECT: "Something answered in a way that is not understood.",
 }
 

@@ -7,17 +7,23 @@ import re
 from pathlib import Path
 
 from common.config import Settings
-from common.model.job import TRANSITIONS
+from common.model.lifecycle import TRANSITIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
 
 def test_the_state_diagram_has_exactly_the_arrows_of_the_table() -> None:
-    """Whoever changes one must change the other."""
+    """Whoever changes one must change the other: who follows whom, and by whose hand."""
     diagram = README.partition("stateDiagram-v2")[2].partition("```")[0]
-    drawn = set(re.findall(r"(\w+) --> (\w+)", diagram))
-    assert drawn == {(before.value, after.value) for before, afters in TRANSITIONS.items() for after in afters}
+    drawn = {
+        (before, after): set(makers.split(", "))
+        for before, after, makers in re.findall(r"(\w+|\[\*\]) --> (\w+) : (.+)", diagram)
+    }
+    assert drawn == {
+        (before.value if before else "[*]", after.value): {maker.value for maker in makers}
+        for (before, after), makers in TRANSITIONS.items()
+    }
 
 
 def test_every_setting_is_in_the_table_and_nothing_else() -> None:

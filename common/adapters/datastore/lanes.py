@@ -14,7 +14,7 @@ from google.cloud.datastore.query import PropertyFilter
 from common.adapters.datastore.kinds import DISPATCH_TURNS, QUEUE_LANE, SYMBL_ASYNC_REQUEST
 from common.adapters.datastore.transactions import run_in_transaction
 from common.model.fairness import DispatchTurns, Lane, QueueLane
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 
 if TYPE_CHECKING:
     from google.cloud import datastore

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from google.cloud.datastore.query import PropertyFilter
 
-from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, slot_key
+from common.adapters.datastore.codec import to_entity
+from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, SYMBL_SLOT, slot_key
 from common.adapters.datastore.lanes import lane_key, pending_in, say_that_somebody_waits
 from common.adapters.datastore.paging import run_page
 from common.adapters.datastore.transactions import run_in_transaction
 from common.errors import NotFound
 from common.model.fairness import Lane
-from common.model.job import JobStatus, SymblAsyncRequest
+from common.model.lifecycle import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from google.cloud import datastore
 
-    from common.model.job import FailureClass, RequestId
+    from common.model.job import FailureClass, RequestId, SymblAsyncRequest
     from common.model.recording import RecordingId
+    from common.model.slot import Lease
     from common.ports import Page
 
 #: Null sorts before every time: a lower bound keeps "nothing is owed" out of "due".
@@ -39,6 +42,18 @@ class DatastoreRequests:
         entity = self._client.get(SYMBL_ASYNC_REQUEST.key(self._client, request_id))
         return SYMBL_ASYNC_REQUEST.row_of(entity) if entity else None
 
+    def get_many(self, ids: Sequence[RequestId]) -> Mapping[RequestId, SymblAsyncRequest]:
+        """Those of `ids` that exist: one lookup."""
+        keys = [SYMBL_ASYNC_REQUEST.key(self._client, request_id) for request_id in ids]
+        rows = [SYMBL_ASYNC_REQUEST.row_of(entity) for entity in self._client.get_multi(keys)] if keys else []
+        return {row.id: row for row in rows}
+
+    def owner_of_job(self, job_id: str) -> RequestId | None:
+        """The request to which the engine itself gave this job id; keys only."""
+        query = self._client.query(kind=SYMBL_ASYNC_REQUEST.name, filters=[PropertyFilter("job_id", "=", job_id)])
+        query.keys_only()
+        return next((entity.key.name for entity in query.fetch(limit=1)), None)
+
     def of_recording(self, recording_id: RecordingId) -> SymblAsyncRequest | None:
         """The request of a recording: its id follows from the recording's."""
         return self.get(f"{recording_id}-1")
@@ -46,7 +61,7 @@ class DatastoreRequests:
     def change(
         self, request_id: RequestId, change: Callable[[SymblAsyncRequest], SymblAsyncRequest]
     ) -> SymblAsyncRequest:
-        """Apply `change` in a transaction, and free the slot that the request no longer holds in the same one."""
+        """Apply `change` in a transaction, and keep the slots in step with the request in the same one."""
         key = SYMBL_ASYNC_REQUEST.key(self._client, request_id)
 
         def body(transaction: datastore.Transaction) -> SymblAsyncRequest:
@@ -57,7 +72,7 @@ class DatastoreRequests:
             after = change(before)
             if after != before:
                 transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, after.id, after))
-                self._free_slot(transaction, before=before, after=after)
+                self._leave_slots(transaction, before=before, after=after)
                 self._wait_in_lane(transaction, before=before, after=after)
             return after
 
@@ -124,15 +139,23 @@ class DatastoreRequests:
         result = next(iter(self._client.aggregation_query(query).count(alias="pending").fetch()))
         return int(result[0].value)
 
-    def _free_slot(
+    def _leave_slots(
         self, transaction: datastore.Transaction, *, before: SymblAsyncRequest, after: SymblAsyncRequest
     ) -> None:
-        """Free the slot that was held before and is not held now, unless it belongs to another attempt already."""
-        if before.slot is None or before.slot == after.slot:
-            return
-        entity = self._client.get(slot_key(self._client, before.slot), transaction=transaction)
-        if entity and entity["attempt_id"] == before.attempts[-1].id:
-            transaction.delete(entity.key)
+        """Free or quarantine the slots whose place has changed, unless they belong to somebody else already."""
+        left = {number: place for number, place in before.places.items() if after.places.get(number) != place}
+        for entity in self._client.get_multi(
+            [slot_key(self._client, number) for number in left], transaction=transaction
+        ):
+            lease: Lease = SYMBL_SLOT.row_of(entity)
+            place = after.places.get(lease.number)
+            if lease.attempt_id != left[lease.number].attempt_id:
+                continue
+            if place is not None and place.quarantined:
+                kept = dataclasses.replace(lease, quarantined_at=after.timeline[-1].at)
+                transaction.put(to_entity(kept, entity.key, indexed=SYMBL_SLOT.indexed))
+            else:
+                transaction.delete(entity.key)
 
     def _wait_in_lane(
         self, transaction: datastore.Transaction, *, before: SymblAsyncRequest, after: SymblAsyncRequest

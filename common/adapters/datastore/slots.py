@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from common.adapters.datastore.account import account_of
 from common.adapters.datastore.codec import to_entity
-from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, SYMBL_SLOT, account_key, slot_key
+from common.adapters.datastore.kinds import SYMBL_ACCOUNT, SYMBL_ASYNC_REQUEST, SYMBL_SLOT, account_key, slot_key
 from common.adapters.datastore.transactions import run_in_transaction
-from common.model.slot import Lease
+from common.model import schedule
+from common.model.slot import Lease, is_orphan
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +40,10 @@ class DatastoreSlots:
         next_check_at: datetime,
         planned_on: SymblAccount,
     ) -> SymblAsyncRequest | None:
-        """Slot and request change together, or not at all, and not after the account has changed."""
+        """Slot and request change together, or not at all, and not after the account has changed.
+
+        A claim that is to prove our credentials lets the others rest, in the same commit.
+        """
         wanted = slot_key(self._client, number)
         request_key = SYMBL_ASYNC_REQUEST.key(self._client, request_id)
         account = account_key(self._client)
@@ -53,7 +57,11 @@ class DatastoreSlots:
                 return request  # an earlier commit of ours that had seemed to fail
             if wanted in found or not request.may_be_claimed(now) or account_of(found.get(account)) != planned_on:
                 return None
-            claimed = request.claimed(attempt_id, slot=number, now=now, next_check_at=next_check_at)
+            proves = planned_on.unproven
+            claimed = request.claimed(attempt_id, slot=number, now=now, next_check_at=next_check_at, proves=proves)
+            if proves:
+                proving = planned_on.proving(until=now + schedule.PROVING_LIMIT)
+                transaction.put(SYMBL_ACCOUNT.entity(self._client, account.name, proving))
             lease = Lease(
                 number=number, request_id=request_id, attempt_id=attempt_id, company=request.company, claimed_at=now
             )
@@ -64,7 +72,7 @@ class DatastoreSlots:
         return run_in_transaction(self._client, body)
 
     def free_orphan(self, lease: Lease) -> bool:
-        """Free a slot that its request does not hold: a state that no transaction of ours leaves behind."""
+        """Free a slot that nothing of its request counts for: a state that no transaction of ours leaves behind."""
         wanted = slot_key(self._client, lease.number)
         request_key = SYMBL_ASYNC_REQUEST.key(self._client, lease.request_id)
 
@@ -72,10 +80,9 @@ class DatastoreSlots:
             found = {e.key: e for e in self._client.get_multi([wanted, request_key], transaction=transaction)}
             if wanted not in found or SYMBL_SLOT.row_of(found[wanted]) != lease:
                 return False
-            if request_key in found:
-                request: SymblAsyncRequest = SYMBL_ASYNC_REQUEST.row_of(found[request_key])
-                if request.slot == lease.number and request.is_current(lease.attempt_id):
-                    return False
+            entity = found.get(request_key)
+            if not is_orphan(lease, SYMBL_ASYNC_REQUEST.row_of(entity) if entity else None):
+                return False
             transaction.delete(wanted)
             return True
 

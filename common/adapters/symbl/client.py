@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from common.model.intelligence import Rows, SectionKind
-    from common.model.job import AttemptId, JobStatus
+    from common.model.job import AttemptId
+    from common.model.lifecycle import JobStatus
     from common.ports import Submission
 
 CONNECT_S = 5

@@ -23,7 +23,7 @@ from common.errors import (
     UnreadableAnswer,
 )
 from common.model import intelligence as rows
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

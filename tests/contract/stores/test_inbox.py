@@ -6,7 +6,7 @@ import dataclasses
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from tests.factories import NOW, an_event
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _told(request: SymblAsyncRequest, event: WebhookEvent) -> SymblAsyncRequest:
-    return request.told_job_id(event.job_id)
+    return request.told_job_id(event.attempt_id, event.job_id)
 
 
 def test_an_event_and_what_it_tells_are_stored_together(
@@ -35,7 +35,7 @@ def test_an_event_and_what_it_tells_are_stored_together(
 
     assert kept == event
     assert told is not None
-    assert told.job_id == event.job_id
+    assert told.attempts[-1].told_job_id == event.job_id
     assert requests.get(request.id) == told
     assert inbox.of_request(request.id) == [event]
 

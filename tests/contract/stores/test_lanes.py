@@ -14,9 +14,9 @@ from common.adapters.datastore.lanes import DatastoreLanes
 from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
 from common.model.fairness import DispatchTurns, Lane
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.recording import Priority
-from tests.factories import NOW, a_conversation, a_pending_job, an_error
+from tests.factories import NOW, a_conversation, a_pending_job, ended_badly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ def test_a_lane_is_empty_only_when_nobody_is_pending_in_it(
 
     assert not lanes.found_empty(ACME)
     assert ACME in lanes.waiting()
-    requests.change(later.id, lambda r: r.failed(an_error(), now=NOW))
+    requests.change(later.id, lambda r: ended_badly(r, now=NOW))
     assert lanes.found_empty(ACME)
     assert lanes.waiting() == [GLOBEX]
     assert lanes.found_empty(ACME_BACKFILL)
@@ -172,7 +172,7 @@ def test_no_race_leaves_anybody_in_a_lane_that_says_nobody_waits(make_client: Ca
             request = a_pending_job(number, company=company)
             recordings.add(a_conversation(number, company=company), request, allow_duplicate=False)
             if number % 4:
-                requests.change(request.id, lambda r: r.failed(an_error(), now=NOW))
+                requests.change(request.id, lambda r: ended_badly(r, now=NOW))
         arrivals_left.release()
 
     def empty(_: int) -> None:

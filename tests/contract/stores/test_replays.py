@@ -6,8 +6,9 @@ import dataclasses
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from common.model.job import FailureClass, JobStatus, ReplayStage
-from tests.factories import NOW, an_error
+from common.model.job import FailureClass, ReplayStage
+from common.model.lifecycle import JobStatus
+from tests.factories import NOW, an_error, ended_badly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ def test_a_replay_is_read_back_whole_and_may_be_claimed(
 ) -> None:
     """With the error it had; it holds no slot, until it is its turn."""
     request = claimed()
-    requests.change(request.id, lambda r: r.failed(an_error(), now=NOW))
+    requests.change(request.id, lambda r: ended_badly(r, now=NOW))
 
     replayed = requests.change(request.id, again)
 
@@ -46,7 +47,7 @@ def test_failures_are_listed_by_class_with_every_other_filter(claimed: Added, re
     failed = [claimed(number, slot=number) for number in range(4)]
     for request, failure_class in zip(failed, [FailureClass.DEFECT] * 3 + [FailureClass.RECORDING], strict=True):
         error = dataclasses.replace(an_error(), failure_class=failure_class)
-        requests.change(request.id, lambda r, error=error: r.failed(error, now=NOW))  # type: ignore[misc]  # bound now
+        requests.change(request.id, lambda r, error=error: ended_badly(r, error, now=NOW))  # type: ignore[misc]  # bound now
     requests.change(failed[0].id, again)
 
     def listed(company: str | None, status: JobStatus | None, *, newest_first: bool) -> set[str]:

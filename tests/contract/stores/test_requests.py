@@ -11,9 +11,10 @@ import pytest
 from common.errors import NotFound
 from common.model.capacity import SymblAccount
 from common.model.fairness import Lane
-from common.model.job import FailureClass, JobStatus, SymblAsyncRequest, Transition
+from common.model.job import FailureClass, SymblAsyncRequest, Transition
+from common.model.lifecycle import JobStatus, Maker
 from common.model.recording import Priority
-from tests.factories import NOW, a_conversation, a_pending_job, an_error
+from tests.factories import NOW, a_conversation, a_pending_job, an_error, ended_badly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ def test_a_change_is_read_back_whole(claimed: Added, requests: DatastoreRequests
         lambda r: (
             r.marked_sent(now=NOW, next_check_at=NOW)
             .accepted(conversation_id="c", job_id="j", now=NOW, next_check_at=NOW)
-            .failed(an_error(), now=NOW + timedelta(seconds=1))
+            .failed(an_error(), by=Maker.COLLECT, now=NOW + timedelta(seconds=1))
         ),
     )
 
@@ -48,10 +49,10 @@ def test_a_change_that_frees_the_slot_does_so_in_the_same_transaction(
 ) -> None:
     """Whether it completes, fails or is put back: no lease is left behind, and no other one is touched."""
     endings: list[Callable[[SymblAsyncRequest], SymblAsyncRequest]] = [
-        lambda r: r.failed(an_error(), now=NOW),
-        lambda r: r.put_back(FailureClass.NOT_ACCEPTED, why="429", now=NOW, available_at=NOW),
+        lambda r: ended_badly(r, now=NOW),
+        lambda r: r.put_back(FailureClass.NOT_ACCEPTED, why="429", by=Maker.SUBMIT, now=NOW, available_at=NOW),
         lambda r: r.accepted(conversation_id="c", job_id="j", now=NOW, next_check_at=NOW).reported(
-            JobStatus.COMPLETED, now=NOW, why="said so", next_check_at=NOW
+            JobStatus.COMPLETED, by=Maker.COLLECT, now=NOW, why="said so", next_check_at=NOW
         ),
     ]
     held = [claimed(number, slot=number) for number in range(len(endings) + 1)]
@@ -67,7 +68,9 @@ def test_a_change_never_frees_a_slot_of_another_attempt(
 ) -> None:
     """A lease that was freed by hand and claimed by another request stays that one's."""
     first = claimed(1, slot=3)
-    requests.change(first.id, lambda r: r.put_back(FailureClass.NOT_ACCEPTED, why="429", now=NOW, available_at=NOW))
+    requests.change(
+        first.id, lambda r: r.put_back(FailureClass.NOT_ACCEPTED, why="429", by=Maker.SUBMIT, now=NOW, available_at=NOW)
+    )
     second = slots.claim(
         3,
         request_id=added(2).id,
@@ -78,7 +81,7 @@ def test_a_change_never_frees_a_slot_of_another_attempt(
     )
     assert second is not None
 
-    requests.change(first.id, lambda r: r.failed(an_error(), now=NOW))
+    requests.change(first.id, lambda r: ended_badly(r, now=NOW))
 
     assert [(lease.number, lease.attempt_id) for lease in slots.leases()] == [(3, "attempt-2")]
 
@@ -107,7 +110,7 @@ def test_next_in_line_is_the_oldest_that_may_be_claimed(added: Added, requests: 
     """In the order of `available_at`, without those whose turn has not come, of one lane, up to the limit."""
     ids = {number: added(number, now=NOW - timedelta(minutes=number)).id for number in range(1, 6)}
     requests.change(ids[5], lambda r: dataclasses.replace(r, available_at=NOW + timedelta(seconds=1)))
-    requests.change(ids[4], lambda r: r.failed(an_error(), now=NOW))
+    requests.change(ids[4], lambda r: ended_badly(r, now=NOW))
 
     added(6, company="Globex")
     added(7, priority=Priority.BACKFILL)
@@ -159,7 +162,7 @@ def test_pages_follow_one_another_to_the_end(
         of = "Globex" if number % 3 == 0 else "Acme"
         request = added(number, company=of, now=NOW + timedelta(seconds=number))
         if number % 2:
-            requests.change(request.id, lambda r: r.failed(an_error(), now=NOW))
+            requests.change(request.id, lambda r: ended_badly(r, now=NOW))
         state = JobStatus.FAILED if number % 2 else JobStatus.PENDING
         if company in {None, of} and status in {None, state}:
             expected.append(request.id)

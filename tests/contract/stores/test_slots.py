@@ -15,9 +15,9 @@ from common.adapters.datastore.slots import DatastoreSlots
 from common.model import slot as slots_of_a_cap
 from common.model.capacity import SymblAccount
 from common.model.fairness import Lane
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.recording import Priority
-from tests.factories import NOW, an_error
+from tests.factories import NOW, ended_badly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ def test_only_a_pending_request_whose_turn_has_come_is_claimed(
 ) -> None:
     """Unknown, given up, or available later: None, and the slot stays free."""
     later, failed = added(1, now=NOW + timedelta(seconds=1)), added(2)
-    requests.change(failed.id, lambda r: r.failed(an_error(), now=NOW))
+    requests.change(failed.id, lambda r: ended_badly(r, now=NOW))
 
     assert [_claim(slots, 0, request_id) for request_id in (later.id, failed.id, "unknown-1")] == [None] * 3
     assert slots.leases() == []
@@ -113,7 +113,7 @@ def test_a_lease_that_its_request_does_not_hold_is_freed(
     orphan, used = claimed(1, slot=1), claimed(2, slot=2)
     leases = {lease.number: lease for lease in slots.leases()}
     entity = datastore_client.get(datastore_client.key("SymblSlot", "slot-0001"))
-    requests.change(orphan.id, lambda r: r.failed(an_error(), now=NOW))
+    requests.change(orphan.id, lambda r: ended_badly(r, now=NOW))
     datastore_client.put(entity)  # a state that no transaction of ours leaves behind
 
     assert not slots.free_orphan(leases[2])
@@ -159,7 +159,7 @@ def test_no_race_of_dispatchers_exceeds_the_cap_or_doubles_a_lease(
     def _finish(requests: DatastoreRequests, request_id: str, number: int, attempt: str) -> None:
         with lock:  # before the commit: afterwards the slot may be somebody else's
             trace.append(("released", number, attempt))
-        requests.change(request_id, lambda r: r.failed(an_error(), now=NOW))
+        requests.change(request_id, lambda r: ended_badly(r, now=NOW))
         if not requests.count_pending():
             done.set()
 

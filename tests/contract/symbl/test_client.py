@@ -20,7 +20,7 @@ from common.errors import (
 )
 from common.model.company import Tracker
 from common.model.intelligence import SECTIONS
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.ports import Accepted, Submission
 from tests.callee import ManualClock
 from tests.factories import NOW, a_conversation

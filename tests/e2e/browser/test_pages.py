@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from tests.factories import a_conversation, a_job
 from tests.integration.dashboard.rows import belonging
 

@@ -32,7 +32,7 @@ from common.model.intelligence import (
     Topic,
     TrackerMatch,
 )
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.recording import Direction, Role, Speaker
 from tests.factories import a_conversation, a_job
 
@@ -107,7 +107,7 @@ def a_collected_job(
         Section(name=name, state=SectionState.STORED, count=len(rows), at=created_at + timedelta(minutes=2))
         for name, rows in results.items()
     ]
-    return belonging(job.collected(sections, next_check_at=None), conversation)
+    return belonging(job.collected(sections, next_check_at=created_at), conversation)
 
 
 def belonging(job: SymblAsyncRequest, conversation: ConversationMetadata) -> SymblAsyncRequest:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from common.model.intelligence import SECTIONS, Section, SectionState
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.recording import Role, Speaker
 from tests.factories import NOW, a_conversation, a_job, a_message, sample_calls
 from tests.integration.dashboard.conftest import BROWSER

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.model.intelligence import Section, SectionState
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from tests.factories import NOW, a_conversation, a_job, sample_calls
 from tests.integration.dashboard.conftest import BROWSER
 from tests.integration.dashboard.page import Page

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from functions.pages.site import assets
 from tests.factories import a_conversation, a_job, sample_calls
 from tests.integration.dashboard.conftest import BROWSER

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.model.capacity import RAISE_EVERY
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus, Maker
 from common.model.tasks import Stage
 from tests.factories import a_wav
 from tests.symbl_stand_in import SUBMIT_PATH, Answer
@@ -60,7 +60,8 @@ def finish(installation: Installation, company: str) -> None:
     lease = next(lease for lease in installation.services.slots.leases() if lease.company == company)
     now = installation.clock()
     installation.services.requests.change(
-        lease.request_id, lambda r: r.reported(JobStatus.COMPLETED, now=now, why="said so", next_check_at=None)
+        lease.request_id,
+        lambda r: r.reported(JobStatus.COMPLETED, by=Maker.COLLECT, now=now, why="said so", next_check_at=None),
     )
 
 

@@ -26,7 +26,7 @@ from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
 from common.model.failures import Budgets
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.tasks import Stage
 from common.model.webhook import WebhookEvent
 from functions.collect import Collector
@@ -225,9 +225,9 @@ class World:
                 chance=lambda: 0.5,
             ).submit(body["request_id"], body["attempt_id"])
         else:
-            Collector(**self._only("requests", "results", "inbox", "engine", "tasks"), clock=self.clock).collect(
-                body["request_id"], body["attempt_id"], body.get("event_id")
-            )
+            Collector(
+                **self._only("requests", "results", "inbox", "engine", "tasks"), budgets=Budgets(), clock=self.clock
+            ).collect(body["request_id"], body["attempt_id"], body.get("event_id"))
 
     def _hear(self, news: News) -> None:
         event = WebhookEvent(
@@ -245,7 +245,7 @@ class World:
             **self._only("requests", "slots", "account", "inbox", "engine", "tasks"),
             cap=2,
             budgets=Budgets(),
-            now=self.clock(),
+            clock=self.clock,
         ).sweep()
         for what, count in found.items():
             self.found[what] = self.found.get(what, 0) + count

@@ -23,12 +23,12 @@ from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
 from common.model.fairness import Lane
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.recording import Priority
 from functions.dispatch import dispatch
 from tests.callee import ManualClock
 from tests.conftest import PROJECT
-from tests.factories import NOW, a_conversation, a_pending_job, an_error
+from tests.factories import NOW, a_conversation, a_pending_job, ended_badly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ class Account:
         self.recordings.add(a_conversation(number, company=company, priority=priority), request, allow_duplicate=False)
 
     def end(self, lease: Lease) -> None:
-        self.requests.change(lease.request_id, lambda r: r.failed(an_error(), now=self.clock()))
+        self.requests.change(lease.request_id, lambda r: ended_badly(r, now=self.clock()))
 
     def refuse(self, lease: Lease, *, pause: timedelta | None) -> None:
         """A 429, as the submit stage treats it."""

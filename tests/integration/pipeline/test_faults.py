@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from deploy.engine.engine import create_engine
 from deploy.engine.settings import EngineSettings
 from tests.factories import sample_calls

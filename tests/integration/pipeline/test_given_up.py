@@ -6,7 +6,8 @@ import dataclasses
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from common.model.job import FailureClass, JobStatus
+from common.model.job import FailureClass
+from common.model.lifecycle import JobStatus
 from common.model.tasks import Stage
 from tests.factories import a_wav
 from tests.symbl_stand_in import SUBMIT_PATH, Answer, Fault, refusing_url

@@ -13,14 +13,15 @@ import pytest
 
 from common.adapters.oidc import TokenVerifier
 from common.model.intelligence import ResultsState, SectionState
-from common.model.job import FailureClass, JobError, JobStatus, ReplayStage
+from common.model.job import FailureClass, JobError, ReplayStage
+from common.model.lifecycle import JobStatus
 from common.model.replay import MAX_REPLAYS
 from common.model.tasks import Stage
 from deploy.engine.engine import create_engine
 from deploy.engine.settings import EngineSettings
 from deploy.local.identity import ISSUER
 from tests.conftest import ROOT
-from tests.factories import NOW, a_wav, an_error, sample_calls
+from tests.factories import NOW, a_wav, an_error, ended_badly, sample_calls
 from tests.integration.pipeline.installation import Served
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def add_failed(
     recording = add(installation, number, company)
     error = JobError(failure_class=failure_class, reason="no speech in it", check="the recording")
     installation.services.requests.change(
-        installation.request(recording).id, lambda r: r.failed(error, now=installation.clock())
+        installation.request(recording).id, lambda r: ended_badly(r, error, now=installation.clock())
     )
     return recording
 
@@ -166,7 +167,7 @@ def test_a_job_that_was_given_up_while_the_engine_went_on_is_collected(
     installation.run(Stage.DISPATCH)
     installation.run(Stage.SUBMIT)
     installation.services.requests.change(
-        installation.request(recording).id, lambda r: r.failed(an_error("silent"), now=installation.clock())
+        installation.request(recording).id, lambda r: ended_badly(r, an_error("silent"), now=installation.clock())
     )
     early = replay(installation, f"/{recording}", {"reason": "it must be there", "from_stage": "collect"})
     engine.run_pending()
@@ -431,7 +432,7 @@ def test_one_that_is_skipped_each_time_keeps_no_other_from_its_turn(installation
         installation.run(Stage.DISPATCH)
         again = installation.request(recording)
         assert again.status is JobStatus.SUBMITTING
-        installation.services.requests.change(again.id, lambda r: r.failed(an_error(), now=installation.clock()))
+        installation.services.requests.change(again.id, lambda r: ended_badly(r, now=installation.clock()))
 
 
 def test_a_filter_by_class_and_company_finds_its_own(installation: Installation) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.adapters.symbl.client import SymblClient
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.tasks import Stage
 from tests.factories import a_wav
 from tests.symbl_stand_in import SUBMIT_PATH, TOKEN_PATH, Answer, Fault, refusing_url
@@ -65,7 +65,7 @@ def test_an_unknown_outcome_keeps_the_slot_and_is_never_sent_again(
     again = {"request_id": request.id, "attempt_id": request.attempts[0].id}
     assert installation.call_internal("submit_job", again).get_json() == {"outcome": "nothing_to_do"}
     installation.clock.advance(timedelta(minutes=5))
-    assert installation.sweep() == {"submissions_unknown": 1}
+    assert installation.sweep() == {"jobs_asked_about": 1, "submissions_unknown": 1}
 
     request = installation.request(request.recording_id)
     assert (request.status, request.slot) == (JobStatus.SUBMITTING, request.attempts[0].slot)
@@ -92,7 +92,7 @@ def test_a_lost_answer_is_found_among_the_engines_conversations(
     symbl.on("/v1/conversations", Answer(body={"conversations": listing}))
 
     installation.clock.advance(timedelta(minutes=5))
-    assert installation.sweep() == {"submissions_recovered": 1}
+    assert installation.sweep() == {"jobs_asked_about": 1, "submissions_recovered": 1}
 
     request = installation.request(request.recording_id)
     assert (request.status, request.conversation_id) == (JobStatus.SCHEDULED, "c-9")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.tasks import Stage
 from common.model.webhook import MAX_BODY_BYTES, signature
 from tests.factories import a_wav
@@ -38,7 +38,11 @@ def test_news_before_the_answer_is_matched_by_its_url(installation: Installation
 
     assert installation.webhook(path_of(request), news("scheduled")).status_code == 200
     request = installation.request(request.recording_id)
-    assert (request.status, request.job_id, request.conversation_id) == (JobStatus.SCHEDULED, "j-1", None)
+    assert (request.status, request.attempts[-1].told_job_id, request.conversation_id) == (
+        JobStatus.SCHEDULED,
+        "j-1",
+        None,
+    )
 
     listing = [{"id": "c-1", "name": "x", "metadata": {"attemptId": request.attempts[-1].id}}]
     symbl.on("/v1/conversations", Answer(body={"conversations": listing}))

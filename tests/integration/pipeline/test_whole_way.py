@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.model.company import CompanyDefaults
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.tasks import Stage
 from tests.conftest import SETTINGS
 from tests.factories import SampleCall, a_wav, sample_calls

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from common.config import Settings
 from common.model.failures import TREATMENTS, Budgets, given_up
-from common.model.job import MAX_KEPT_ATTEMPTS, MAX_KEPT_TRANSITIONS, FailureClass, JobStatus, SymblAsyncRequest
+from common.model.job import MAX_KEPT_ATTEMPTS, MAX_KEPT_TRANSITIONS, FailureClass, SymblAsyncRequest
+from common.model.lifecycle import JobStatus, Maker
 from tests.factories import a_pending_job
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -23,7 +24,9 @@ def refused(request: SymblAsyncRequest, at: datetime, failure_class: FailureClas
     """One attempt, claimed, sent and put back."""
     attempt = f"attempt-{request.attempts_made}"
     claimed = request.claimed(attempt, slot=0, now=at, next_check_at=at)
-    return claimed.marked_sent(now=at, next_check_at=at).put_back(failure_class, why="no", now=at, available_at=at)
+    return claimed.marked_sent(now=at, next_check_at=at).put_back(
+        failure_class, why="no", by=Maker.SUBMIT, now=at, available_at=at
+    )
 
 
 def test_every_class_has_a_treatment() -> None:

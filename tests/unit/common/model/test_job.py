@@ -12,17 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from common.model.intelligence import SECTION_NAMES, ResultsState, Section, SectionState
-from common.model.job import (
-    RANK,
-    TRANSITIONS,
-    FailureClass,
-    IllegalTransition,
-    JobStatus,
-    SymblAsyncRequest,
-    submission_age,
-)
+from common.model.job import FailureClass, SymblAsyncRequest
+from common.model.lifecycle import RANK, TRANSITIONS, IllegalTransition, JobStatus, Maker
 from common.model.tasks import collect_task
-from tests.factories import LATER, NOW, a_job, a_pending_job, an_error
+from tests.factories import LATER, NOW, a_job, a_pending_job, an_error, ended_badly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,16 +24,24 @@ ACTIVE = {JobStatus.SUBMITTING, JobStatus.SCHEDULED, JobStatus.IN_PROGRESS}
 
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(JobStatus, JobStatus)))
-def test_the_table_decides_which_status_follows(before: JobStatus, after: JobStatus) -> None:
-    """Every arrow of the table is walked, every other one is refused."""
+def test_the_table_decides_which_status_follows_and_by_whose_hand(before: JobStatus, after: JobStatus) -> None:
+    """Every arrow of the table is walked by its makers, every other one is refused to everybody."""
     job = a_job(before)
 
-    if after in TRANSITIONS[before]:
-        moved = job._moved(after, now=LATER, why="test", next_check_at=None)
-        assert (moved.status, moved.timeline[-1].before, moved.timeline[-1].after) == (after, before, after)
-    else:
-        with pytest.raises(IllegalTransition):
-            job._moved(after, now=LATER, why="test", next_check_at=None)
+    for maker in Maker:
+        if maker in TRANSITIONS.get((before, after), ()):
+            moved = job._moved(after, by=maker, now=LATER, why="test", next_check_at=None, event_id="e")
+            line = moved.timeline[-1]
+            assert (moved.status, line.before, line.after, line.by, line.event_id) == (after, before, after, maker, "e")
+        else:
+            with pytest.raises(IllegalTransition):
+                job._moved(after, by=maker, now=LATER, why="test", next_check_at=None)
+
+
+def test_a_webhook_ends_nothing_and_whatever_is_left_can_be_left_again() -> None:
+    """Anybody who has its URL could say that a job is done; and no status but completed is a dead end."""
+    assert not [after for (_, after), makers in TRANSITIONS.items() if Maker.WEBHOOK in makers and after.is_terminal]
+    assert {before for before, _ in TRANSITIONS if before} == set(JobStatus) - {JobStatus.COMPLETED}
 
 
 def test_a_slot_is_held_in_exactly_the_active_states() -> None:
@@ -61,7 +62,7 @@ def test_only_the_current_unsent_attempt_may_be_sent() -> None:
 @pytest.mark.parametrize("status", [JobStatus.SCHEDULED, JobStatus.IN_PROGRESS])
 def test_an_answer_after_its_webhook_fills_what_is_blank_and_sets_the_next_look(status: JobStatus) -> None:
     """The rule of 40 % counts from the answer, whichever of the two was stored first."""
-    told = a_job(JobStatus.SUBMITTING).reported(status, now=NOW, why="webhook", next_check_at=NOW)
+    told = a_job(JobStatus.SUBMITTING).reported(status, by=Maker.COLLECT, now=NOW, why="webhook", next_check_at=NOW)
 
     job = told.accepted(conversation_id="c", job_id="j", now=LATER, next_check_at=LATER + timedelta(hours=1))
 
@@ -81,8 +82,8 @@ def test_a_new_attempt_starts_afresh() -> None:
     """Ids of the one before are gone from the request, and stay in its attempts."""
     job = (
         a_job(JobStatus.SUBMITTING)
-        .told_job_id("j")
-        .put_back(FailureClass.NOT_ACCEPTED, why="429", now=NOW, available_at=LATER)
+        .told_job_id("attempt-1", "j")
+        .put_back(FailureClass.NOT_ACCEPTED, why="429", by=Maker.SUBMIT, now=NOW, available_at=LATER)
     )
     assert not job.may_be_claimed(NOW)
     assert job.may_be_claimed(LATER)
@@ -90,19 +91,26 @@ def test_a_new_attempt_starts_afresh() -> None:
     job = job.claimed("attempt-2", slot=4, now=LATER, next_check_at=LATER)
 
     assert (job.slot, job.job_id, job.conversation_id, job.submitted_at) == (4, None, None, None)
-    assert [(a.id, a.job_id, a.ended) for a in job.attempts] == [("attempt-1", "j", "429"), ("attempt-2", None, None)]
+    assert [(a.id, a.told_job_id, a.ended) for a in job.attempts] == [
+        ("attempt-1", "j", "429"),
+        ("attempt-2", None, None),
+    ]
 
 
 def test_the_first_name_of_a_job_stays() -> None:
-    """A forged second one changes nothing."""
+    """A forged one changes nothing, and what a webhook says is never taken for the engine's own answer."""
     job = a_job(JobStatus.SCHEDULED)
+    assert job.told_job_id("attempt-1", "another") == job
 
-    assert job.told_job_id("another") == job
+    unanswered = a_job(JobStatus.SUBMITTING).told_job_id("attempt-1", "j")
+    assert (unanswered.job_id, unanswered.attempts[-1].told_job_id) == (None, "j")
+    assert unanswered.told_job_id("attempt-1", "another") == unanswered
+    assert unanswered.told_job_id("attempt-0", "j") == unanswered
 
 
-def test_a_request_can_be_given_up_before_its_first_attempt() -> None:
-    """It has the reason, and nothing more is owed."""
-    job = a_pending_job().failed(an_error(), now=LATER)
+def test_a_request_that_is_given_up_has_the_reason_and_is_owed_nothing() -> None:
+    """A person reads it; the sweep has nothing more to do with it."""
+    job = ended_badly(a_job(JobStatus.IN_PROGRESS), now=LATER)
 
     assert (job.status, job.results, job.error, job.next_check_at) == (
         JobStatus.FAILED,
@@ -120,7 +128,9 @@ def test_every_task_of_a_request_has_a_name_of_its_own() -> None:
         job = job.task_recreated(next_check_at=NOW)
         names.append(collect_task(job).name)
         if step == 1:
-            job = job.reported(JobStatus.COMPLETED, now=NOW, why="the engine said so", next_check_at=NOW)
+            job = job.reported(
+                JobStatus.COMPLETED, by=Maker.COLLECT, now=NOW, why="the engine said so", next_check_at=NOW
+            )
 
     assert len(set(names)) == len(names)
 
@@ -131,7 +141,7 @@ def test_a_task_created_again_and_again_is_looked_for_less_and_less() -> None:
     again = job.task_recreated(next_check_at=NOW).task_recreated(next_check_at=NOW)
 
     assert again.checks == job.checks + 2
-    assert again.reported(JobStatus.IN_PROGRESS, now=NOW, why="news", next_check_at=NOW).checks == 0
+    assert again.reported(JobStatus.IN_PROGRESS, by=Maker.COLLECT, now=NOW, why="news", next_check_at=NOW).checks == 0
 
 
 def test_sections_are_merged_and_what_is_stored_stays_stored() -> None:
@@ -153,9 +163,11 @@ def test_sections_are_merged_and_what_is_stored_stays_stored() -> None:
 
 def test_the_age_of_a_submission_counts_from_the_answer_or_else_from_the_sending() -> None:
     """None while nothing was sent."""
-    assert submission_age(a_job(JobStatus.SUBMITTING, sent=False), LATER) is None
-    assert submission_age(a_job(JobStatus.SUBMITTING), LATER) == LATER - NOW
-    assert submission_age(a_job(JobStatus.SCHEDULED), LATER) == LATER - NOW
+    ages = [
+        a_job(status, sent=sent).attempts[-1].age(LATER)
+        for status, sent in ((JobStatus.SUBMITTING, False), (JobStatus.SUBMITTING, True), (JobStatus.SCHEDULED, True))
+    ]
+    assert ages == [None, LATER - NOW, LATER - NOW]
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -201,8 +213,10 @@ class AnyHistory(RuleBasedStateMachine):
     @rule(status=st.sampled_from([*JobStatus][2:5]))
     def report(self, status: JobStatus) -> None:
         before = self.job
-        self._becomes(lambda j: j.reported(status, now=self.now, why="webhook", next_check_at=self.now))
-        repeated = self.job.reported(status, now=self.now, why="webhook", next_check_at=self.now)
+        self._becomes(
+            lambda j: j.reported(status, by=Maker.COLLECT, now=self.now, why="webhook", next_check_at=self.now)
+        )
+        repeated = self.job.reported(status, by=Maker.COLLECT, now=self.now, why="webhook", next_check_at=self.now)
         assert repeated == self.job
         if RANK[status] <= RANK[before.status]:
             assert self.job == before
@@ -210,19 +224,21 @@ class AnyHistory(RuleBasedStateMachine):
     @precondition(lambda self: self.job.status.holds_slot)
     @rule(failure_class=st.sampled_from([FailureClass.NOT_ACCEPTED, FailureClass.UNKNOWN]))
     def put_back(self, failure_class: FailureClass) -> None:
-        self._becomes(lambda j: j.put_back(failure_class, why="no", now=self.now, available_at=self.now))
+        self._becomes(
+            lambda j: j.put_back(failure_class, why="no", by=Maker.SWEEP, now=self.now, available_at=self.now)
+        )
 
-    @precondition(lambda self: not self.job.status.is_terminal)
+    @precondition(lambda self: self.job.status.holds_slot)
     @rule()
     def fail(self) -> None:
-        self._becomes(lambda j: j.failed(an_error(), now=self.now))
+        self._becomes(lambda j: ended_badly(j, now=self.now))
 
     @rule(change=st.sampled_from(["told", "looked", "recreated"]))
     def look(self, change: str) -> None:
         if not self.job.attempts:
             return
         changes: dict[str, Callable[[SymblAsyncRequest], SymblAsyncRequest]] = {
-            "told": lambda j: j.told_job_id("j9"),
+            "told": lambda j: j.told_job_id(j.attempts[-1].id, "j9"),
             "looked": lambda j: j.looked_at(next_check_at=self.now),
             "recreated": lambda j: j.task_recreated(next_check_at=self.now),
         }
@@ -237,7 +253,7 @@ class AnyHistory(RuleBasedStateMachine):
         lines = self.job.timeline
         assert lines[-1].after is self.job.status
         assert all(a.after is b.before for a, b in itertools.pairwise(lines))
-        assert all(b.after in TRANSITIONS[b.before] for b in lines[1:] if b.before is not None)
+        assert all(line.by in TRANSITIONS[line.before, line.after] for line in lines)
 
     @invariant()
     def completed_has_a_time(self) -> None:

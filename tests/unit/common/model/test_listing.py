@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import Rejected
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.listing import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, list_query, page_token
 
 

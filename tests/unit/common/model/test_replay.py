@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from common.errors import Rejected
 from common.model.intelligence import SECTION_NAMES, ResultsState, Section, SectionState
-from common.model.job import TRANSITIONS, FailureClass, IllegalTransition, JobStatus, ReplayStage
+from common.model.job import FailureClass, ReplayStage
+from common.model.lifecycle import TRANSITIONS, IllegalTransition, JobStatus, Maker
 from common.model.replay import (
     MAX_COUNT,
     MAX_REASON_CHARS,
@@ -28,7 +29,7 @@ from common.model.replay import (
     order_from_json,
 )
 from common.model.tasks import collect_task, owed
-from tests.factories import LATER, NOW, a_job, a_pending_job, an_error
+from tests.factories import LATER, NOW, a_job, a_pending_job, an_error, ended_badly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,9 +75,13 @@ def test_a_failed_request_waits_for_a_slot_again() -> None:
 
 def test_a_replay_has_the_patience_of_a_first_try() -> None:
     """What was counted until the request was given up does not end the next try at its first fault."""
-    tried = a_job(JobStatus.SUBMITTING).put_back(FailureClass.NOT_ACCEPTED, why="429", now=NOW, available_at=NOW)
+    tried = a_job(JobStatus.SUBMITTING).put_back(
+        FailureClass.NOT_ACCEPTED, why="429", by=Maker.SUBMIT, now=NOW, available_at=NOW
+    )
     tried = tried.claimed("attempt-2", slot=1, now=NOW, next_check_at=NOW)
-    tried = tried.put_back(FailureClass.UNKNOWN, why="reset", now=NOW, available_at=NOW).failed(an_error(), now=NOW)
+    tried = ended_badly(
+        tried.put_back(FailureClass.UNKNOWN, why="reset", by=Maker.SWEEP, now=NOW, available_at=NOW), now=NOW
+    )
 
     again = replayed(dataclasses.replace(tried, refused_since=NOW))
 
@@ -112,7 +117,7 @@ def test_missing_results_are_fetched_again_and_the_others_kept() -> None:
 
 def test_a_job_that_was_given_up_and_came_to_its_end_is_collected() -> None:
     """Its conversation is known, so nothing is paid for twice."""
-    given_up = a_job(JobStatus.IN_PROGRESS).failed(an_error("silent for a day"), now=NOW)
+    given_up = ended_badly(a_job(JobStatus.IN_PROGRESS), an_error("silent for a day"), now=NOW)
 
     again = replayed(given_up, COLLECT)
 
@@ -133,7 +138,7 @@ def test_what_has_not_ended_is_not_replayed(status: JobStatus, from_stage: Repla
 def _many_times() -> SymblAsyncRequest:
     job = a_job(JobStatus.FAILED)
     for _ in range(MAX_REPLAYS):
-        job = replayed(job).failed(an_error(), now=LATER)
+        job = ended_badly(replayed(job), now=LATER)
     return job
 
 
@@ -161,7 +166,7 @@ def test_a_replay_from_the_queue_is_under_way_until_it_ends() -> None:
     assert is_under_way(job, SUBMIT)
     assert not is_under_way(job, COLLECT)
     assert is_under_way(claimed, SUBMIT)
-    assert not is_under_way(claimed.failed(an_error(), now=LATER), SUBMIT)
+    assert not is_under_way(ended_badly(claimed, now=LATER), SUBMIT)
 
 
 def test_a_collection_is_under_way_until_it_was_tried() -> None:
@@ -256,13 +261,13 @@ class AnyReplays(RuleBasedStateMachine):
     def answer_and_report(self, status: JobStatus) -> None:
         now = self._tick()
         taken = self.job.accepted(conversation_id="c", job_id="j", now=now, next_check_at=now)
-        self.job = taken.reported(status, now=now, why="the engine said so", next_check_at=now)
+        self.job = taken.reported(status, by=Maker.COLLECT, now=now, why="the engine said so", next_check_at=now)
 
     @precondition(lambda self: not self.job.status.is_terminal)
     @rule()
     def fail(self) -> None:
         self.errors += 1
-        self.job = self.job.failed(an_error(f"error {self.errors}"), now=self._tick())
+        self.job = ended_badly(self.job, an_error(f"error {self.errors}"), now=self._tick())
 
     @precondition(lambda self: self.job.status is JobStatus.COMPLETED)
     @rule(names=st.sets(st.sampled_from(SECTION_NAMES), min_size=1), state=st.sampled_from(SectionState))
@@ -303,7 +308,7 @@ class AnyReplays(RuleBasedStateMachine):
         lines = self.job.timeline
         assert lines[-1].after is self.job.status
         assert all(a.after is b.before for a, b in itertools.pairwise(lines))
-        assert all(b.after in TRANSITIONS[b.before] for b in lines[1:] if b.before is not None)
+        assert all(line.by in TRANSITIONS[line.before, line.after] for line in lines)
 
     @invariant()
     def an_end_has_its_time(self) -> None:
@@ -312,9 +317,10 @@ class AnyReplays(RuleBasedStateMachine):
     @invariant()
     def what_is_completed_and_not_complete_is_owed_a_look(self) -> None:
         job = dataclasses.replace(self.job)
-        if job.status is JobStatus.COMPLETED and job.results is not ResultsState.COMPLETE:
-            assert job.next_check_at is not None
-            assert owed(job) is not None
+        if job.status is JobStatus.COMPLETED:
+            open_ = job.results in {ResultsState.WAITING, ResultsState.PARTIAL}
+            assert (job.next_check_at is not None) == open_
+            assert (owed(job) is not None) == open_
 
 
 AnyReplays.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

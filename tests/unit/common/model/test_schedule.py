@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.model import schedule
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from tests.factories import NOW, a_job
 
 FLOOR = timedelta(seconds=60)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from common.model.intelligence import SECTION_NAMES, Section, SectionState
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.tasks import Stage, collect_task, dispatch_task, owed, submit_task
 from tests.factories import NOW, a_job
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import NotFound, Rejected
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from common.model.webhook import event_id, is_signed, parse, signature, webhook_url
 from functions.webhook import event_of
 from tests.factories import NOW

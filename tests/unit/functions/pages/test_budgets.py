@@ -6,7 +6,7 @@ import gzip
 import itertools
 from datetime import timedelta
 
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from functions.pages.call import call_view
 from functions.pages.calls import Paging, call_rows
 from functions.pages.site import Site

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.model.intelligence import Message, Person, SummarySentence, Topic
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from functions.pages.call import call_view, position_of
 from tests.factories import a_conversation, a_job, a_message
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.model.intelligence import ResultsState, Sentiment
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from functions.pages.words import label, length, mean_mood, moment, mood, plural, signed, status_of, step_of, zone
 from tests.factories import a_job
 
