@@ -5,7 +5,7 @@ import io
 import json
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,6 +29,7 @@ from deploy.engine.faults.plan import (
     WebhookEarly,
     name_of,
 )
+from deploy.engine.instants import Wait
 from deploy.engine.store import TOO_MANY_JOBS, UNKNOWN_CONVERSATION, UNKNOWN_JOB
 from deploy.engine.tokens import BAD_CREDENTIALS, BAD_TOKEN
 
@@ -71,7 +72,7 @@ class Door:
         engine: "Engine",
         strikes: "Strikes",
         courier: EarlySender,
-        wait: Callable[[float], object],
+        wait: Wait,
     ) -> None:
         self._app = app
         self._engine = engine
