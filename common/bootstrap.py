@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import random
+import threading
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from common.config import Settings, read_settings
 from common.model.tasks import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
     from google.cloud import datastore
 
     from common.adapters.cloud_storage import CloudAudioStore
@@ -24,8 +28,10 @@ if TYPE_CHECKING:
     from common.adapters.datastore.intelligence import DatastoreResults
     from common.adapters.datastore.lanes import DatastoreLanes
     from common.adapters.datastore.recordings import DatastoreRecordings
+    from common.adapters.datastore.refusals import DatastoreRefusals
     from common.adapters.datastore.requests import DatastoreRequests
     from common.adapters.datastore.slots import DatastoreSlots
+    from common.adapters.datastore.sweeps import DatastoreScans, DatastoreSweepLog
     from common.adapters.oidc import TokenVerifier
     from common.adapters.symbl.client import SymblClient
     from common.adapters.url_fetch import UrlFetcher
@@ -44,6 +50,13 @@ class Services:
     def clock() -> datetime:
         """Now, in UTC."""
         return datetime.now(UTC)
+
+    @staticmethod
+    def later(wait: timedelta, do: Callable[[], None]) -> None:
+        """Do it after `wait`, on a thread that dies with the process."""
+        timer = threading.Timer(wait.total_seconds(), do)
+        timer.daemon = True
+        timer.start()
 
     @staticmethod
     def new_id() -> str:
@@ -114,6 +127,27 @@ class Services:
         return DatastoreIntakeLog(self.datastore)
 
     @functools.cached_property
+    def scans(self) -> DatastoreScans:
+        """BucketScan."""
+        from common.adapters.datastore.sweeps import DatastoreScans
+
+        return DatastoreScans(self.datastore)
+
+    @functools.cached_property
+    def sweep_log(self) -> DatastoreSweepLog:
+        """SweepReports."""
+        from common.adapters.datastore.sweeps import DatastoreSweepLog
+
+        return DatastoreSweepLog(self.datastore)
+
+    @functools.cached_property
+    def refusals(self) -> DatastoreRefusals:
+        """WebhookRefusals; one per instance, since it adds up in memory."""
+        from common.adapters.datastore.refusals import DatastoreRefusals
+
+        return DatastoreRefusals(self.datastore, clock=self.clock, later=self.later)
+
+    @functools.cached_property
     def account(self) -> DatastoreAccount:
         """SymblAccount."""
         from common.adapters.datastore.account import DatastoreAccount
@@ -134,6 +168,7 @@ class Services:
                 Stage.DISPATCH: settings.dispatch_queue,
                 Stage.SUBMIT: settings.submit_queue,
                 Stage.COLLECT: settings.collect_queue,
+                Stage.INGEST: settings.collect_queue,  # rare, and like it not what fills slots
             },
             target_base_url=settings.tasks_target_base_url,
             service_account=settings.tasks_service_account,

@@ -12,7 +12,7 @@ from common.model.job import AttemptId, RequestId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import date, datetime, timedelta
 
     from common.model.business_ux import BusinessUX
     from common.model.capacity import SymblAccount
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from common.model.intelligence import Rows, SectionKind
     from common.model.job import FailureClass, JobStatus, SlotNumber, SymblAsyncRequest
     from common.model.recording import RecordingId, StoredObject
+    from common.model.reconciliation import BucketScan
     from common.model.slot import Lease
+    from common.model.refusals import Refusal, WebhookRefusals
     from common.model.tasks import Task
+    from common.model.sweeping import SweepReport
     from common.model.webhook import WebhookEvent
 
 T = TypeVar("T")
@@ -54,6 +57,9 @@ class RecordingStore(Protocol):
     def get_many(self, ids: Sequence[RecordingId]) -> Mapping[RecordingId, ConversationMetadata]:
         """Those of `ids` that exist."""
 
+
+    def known(self, ids: Sequence[RecordingId]) -> frozenset[RecordingId]:
+        """Those of `ids`, at most 1,000, that are there."""
 
 class RequestStore(Protocol):
     """Requests: read, found in order, changed one at a time in a transaction."""
@@ -210,10 +216,43 @@ class IntakeLog(Protocol):
         """Keep why an object is not a recording."""
 
     def rejections(self, *, limit: int) -> list[RejectedObject]:
+    def rejected(self, ids: Sequence[RecordingId]) -> frozenset[RecordingId]:
+        """Those of `ids`, at most 1,000, that were rejected."""
+
         """The latest first."""
 
 
 class AccountState(Protocol):
+class BucketScans(Protocol):
+    """How far the search for lost events has come, by bucket."""
+
+    def last(self, bucket: str) -> BucketScan | None:
+        """The scan that is under way, or the last one; None before the first."""
+
+    def move_on(self, bucket: str, before: BucketScan | None, after: BucketScan) -> bool:
+        """Keep `after` if nobody has moved on since `before` was read; whether that is so."""
+
+
+class SweepLog(Protocol):
+    """What the sweeps found."""
+
+    def add(self, report: SweepReport) -> None:
+        """Keep one more."""
+
+    def latest(self) -> Sequence[SweepReport]:
+        """The latest first: that one, and before it those that found something."""
+
+
+class RefusalLog(Protocol):
+    """How many calls the webhook has refused."""
+
+    def add(self, reason: Refusal) -> None:
+        """Count one; never raises, and writes seldom, however many there are."""
+
+    def of_day(self, day: date) -> Sequence[WebhookRefusals]:
+        """The counts of a day (UTC), by reason."""
+
+
     """What all instances must know about the engine's account."""
 
     def get(self) -> SymblAccount:
@@ -245,6 +284,9 @@ class AudioStore(Protocol):
         """Raise, within seconds, where the bucket cannot be read."""
 
     def open(self, stored: StoredObject) -> BinaryIO:
+    def page(self, *, size: int, cursor: str | None) -> Page[StoredObject]:
+        """Objects by name, in their current generation; their `metadata` is left out."""
+
         """Its bytes, read by ranges."""
 
     def read_side_file(self, name: str) -> str | None:
