@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 
-from deploy.engine.engine import create_engine
+from deploy.engine.engine import Engine, create_engine
 from deploy.engine.errors import SettingsError
 from deploy.engine.settings import EngineSettings
 
@@ -26,7 +26,12 @@ def main() -> int:
     except SettingsError as error:
         print(f"The engine cannot start:\n{error}", file=sys.stderr)  # noqa: T201 - the operator's console
         return 2
+    return serve(engine)
 
+
+def serve(engine: Engine) -> int:
+    """Answer and work until SIGTERM or SIGINT; 1 where the port is taken."""
+    settings = engine.settings
     from waitress import create_server  # noqa: PLC0415 - only once the settings are known to be good
 
     try:
