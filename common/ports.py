@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, Generic, Protocol, TypeVar
 
+from common.errors import Exchange
 from common.model.company import Tracker
 from common.model.conversation import ConversationMetadata
 from common.model.job import AttemptId, RequestId
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from common.model.intake import AddOutcome, RejectedObject
     from common.model.intelligence import Rows, SectionKind
     from common.model.job import FailureClass, JobStatus, SlotNumber, SymblAsyncRequest
-    from common.model.recording import RecordingId, StoredObject
     from common.model.reconciliation import BucketScan
-    from common.model.slot import Lease
+    from common.model.recording import RecordingId, StoredObject
     from common.model.refusals import Refusal, WebhookRefusals
-    from common.model.tasks import Task
+    from common.model.slot import Lease
     from common.model.sweeping import SweepReport
+    from common.model.tasks import Task
     from common.model.webhook import WebhookEvent
 
 T = TypeVar("T")
@@ -57,9 +58,9 @@ class RecordingStore(Protocol):
     def get_many(self, ids: Sequence[RecordingId]) -> Mapping[RecordingId, ConversationMetadata]:
         """Those of `ids` that exist."""
 
-
     def known(self, ids: Sequence[RecordingId]) -> frozenset[RecordingId]:
         """Those of `ids`, at most 1,000, that are there."""
+
 
 class RequestStore(Protocol):
     """Requests: read, found in order, changed one at a time in a transaction."""
@@ -215,14 +216,13 @@ class IntakeLog(Protocol):
     def reject(self, rejected: RejectedObject) -> None:
         """Keep why an object is not a recording."""
 
-    def rejections(self, *, limit: int) -> list[RejectedObject]:
     def rejected(self, ids: Sequence[RecordingId]) -> frozenset[RecordingId]:
         """Those of `ids`, at most 1,000, that were rejected."""
 
+    def rejections(self, *, limit: int) -> list[RejectedObject]:
         """The latest first."""
 
 
-class AccountState(Protocol):
 class BucketScans(Protocol):
     """How far the search for lost events has come, by bucket."""
 
@@ -253,6 +253,7 @@ class RefusalLog(Protocol):
         """The counts of a day (UTC), by reason."""
 
 
+class AccountState(Protocol):
     """What all instances must know about the engine's account."""
 
     def get(self) -> SymblAccount:
@@ -283,10 +284,10 @@ class AudioStore(Protocol):
     def expect_bucket(self) -> None:
         """Raise, within seconds, where the bucket cannot be read."""
 
-    def open(self, stored: StoredObject) -> BinaryIO:
     def page(self, *, size: int, cursor: str | None) -> Page[StoredObject]:
         """Objects by name, in their current generation; their `metadata` is left out."""
 
+    def open(self, stored: StoredObject) -> BinaryIO:
         """Its bytes, read by ranges."""
 
     def read_side_file(self, name: str) -> str | None:
@@ -331,6 +332,14 @@ class SpeechIntelligence(Protocol):
 
     def section(self, section: SectionKind, conversation_id: str) -> Rows | None:
         """The rows of a section; None where the engine has none yet."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the engine says of a job that failed; `reason` None: that it failed."""
+
+    reason: str | None
+    exchange: Exchange
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
