@@ -82,7 +82,7 @@ def test_slot_use() -> None:
 
 
 def _compared(name: str, *rules: Sequence[Run]) -> str:
-    """Slot use, time and how many were never analysed, by each rule; then ours and the article's as shares of the ideal."""
+    """Each rule's slot use, time and how many it never analysed; then ours and the article's as shares of the ideal."""
     use = [statistics.mean(run.slot_use for run in runs) for runs in rules]
     hours = [statistics.mean(run.took / timedelta(hours=1) for run in runs) for runs in rules]
     missed = [statistics.mean(run.recordings - run.analysed for run in runs) for runs in rules]
