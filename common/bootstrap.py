@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import random
+import threading
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from common.config import Settings, read_settings
 from common.model.tasks import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
     from google.cloud import datastore
 
     from common.adapters.cloud_storage import CloudAudioStore
@@ -24,13 +28,31 @@ if TYPE_CHECKING:
     from common.adapters.datastore.intelligence import DatastoreResults
     from common.adapters.datastore.lanes import DatastoreLanes
     from common.adapters.datastore.recordings import DatastoreRecordings
+    from common.adapters.datastore.refusals import DatastoreRefusals
     from common.adapters.datastore.requests import DatastoreRequests
     from common.adapters.datastore.slots import DatastoreSlots
+    from common.adapters.datastore.sweeps import DatastoreScans, DatastoreSweepLog
     from common.adapters.oidc import TokenVerifier
     from common.adapters.symbl.client import SymblClient
     from common.adapters.url_fetch import UrlFetcher
 
 # ruff: noqa: PLC0415  # a function imports only the clients that it uses: cold starts are paid for
+
+if TYPE_CHECKING:
+    from functools import cached_property as built_once
+else:
+    _building = threading.RLock()
+
+    class built_once(functools.cached_property):  # noqa: N801  # it is used as functools has its own
+        """A cached property that is built while no other is.
+
+        Building imports, and Google's packages import in circles: two threads that enter such a circle at once, as the
+        first calls of an instance do, break it for both.
+        """
+
+        def __get__(self, instance: object, owner: type | None = None) -> object:
+            with _building:
+                return super().__get__(instance, owner)
 
 
 class Services:
@@ -46,81 +68,109 @@ class Services:
         return datetime.now(UTC)
 
     @staticmethod
+    def later(wait: timedelta, do: Callable[[], None]) -> None:
+        """Do it after `wait`, on a thread that dies with the process."""
+        timer = threading.Timer(wait.total_seconds(), do)
+        timer.daemon = True
+        timer.start()
+
+    @staticmethod
     def new_id() -> str:
         """An id that nobody else has: 32 hexadecimal characters."""
         return uuid.uuid4().hex
 
-    @functools.cached_property
+    @built_once
     def datastore(self) -> datastore.Client:
         """One client for all kinds."""
         from google.cloud import datastore
 
         return datastore.Client(project=self.settings.google_cloud_project, database=self.settings.datastore_database)
 
-    @functools.cached_property
+    @built_once
     def recordings(self) -> DatastoreRecordings:
         """ConversationMetadata."""
         from common.adapters.datastore.recordings import DatastoreRecordings
 
         return DatastoreRecordings(self.datastore)
 
-    @functools.cached_property
+    @built_once
     def requests(self) -> DatastoreRequests:
         """SymblAsyncRequest."""
         from common.adapters.datastore.requests import DatastoreRequests
 
         return DatastoreRequests(self.datastore)
 
-    @functools.cached_property
+    @built_once
     def slots(self) -> DatastoreSlots:
         """SymblSlot."""
         from common.adapters.datastore.slots import DatastoreSlots
 
         return DatastoreSlots(self.datastore)
 
-    @functools.cached_property
+    @built_once
     def lanes(self) -> DatastoreLanes:
         """QueueLane and DispatchTurns."""
         from common.adapters.datastore.lanes import DatastoreLanes
 
         return DatastoreLanes(self.datastore)
 
-    @functools.cached_property
+    @built_once
     def results(self) -> DatastoreResults:
         """The ConversationIntelligence kinds."""
         from common.adapters.datastore.intelligence import DatastoreResults
 
         return DatastoreResults(self.datastore)
 
-    @functools.cached_property
+    @built_once
     def inbox(self) -> DatastoreInbox:
         """WebhookEvent."""
         from common.adapters.datastore.inbox import DatastoreInbox
 
         return DatastoreInbox(self.datastore)
 
-    @functools.cached_property
+    @built_once
     def companies(self) -> DatastoreCompanies:
         """CompanyDefaults and BusinessUX."""
         from common.adapters.datastore.companies import DatastoreCompanies
 
         return DatastoreCompanies(self.datastore)
 
-    @functools.cached_property
+    @built_once
     def intake(self) -> DatastoreIntakeLog:
         """RejectedObject and UploadDetails."""
         from common.adapters.datastore.intake import DatastoreIntakeLog
 
         return DatastoreIntakeLog(self.datastore)
 
-    @functools.cached_property
+    @built_once
+    def scans(self) -> DatastoreScans:
+        """BucketScan."""
+        from common.adapters.datastore.sweeps import DatastoreScans
+
+        return DatastoreScans(self.datastore)
+
+    @built_once
+    def sweep_log(self) -> DatastoreSweepLog:
+        """SweepReports."""
+        from common.adapters.datastore.sweeps import DatastoreSweepLog
+
+        return DatastoreSweepLog(self.datastore)
+
+    @built_once
+    def refusals(self) -> DatastoreRefusals:
+        """WebhookRefusals; one per instance, since it adds up in memory."""
+        from common.adapters.datastore.refusals import DatastoreRefusals
+
+        return DatastoreRefusals(self.datastore, clock=self.clock, later=self.later)
+
+    @built_once
     def account(self) -> DatastoreAccount:
         """SymblAccount."""
         from common.adapters.datastore.account import DatastoreAccount
 
         return DatastoreAccount(self.datastore)
 
-    @functools.cached_property
+    @built_once
     def tasks(self) -> CloudTaskQueue:
         """Cloud Tasks."""
         from common.adapters.cloud_tasks import CloudTaskQueue, tasks_client
@@ -134,12 +184,13 @@ class Services:
                 Stage.DISPATCH: settings.dispatch_queue,
                 Stage.SUBMIT: settings.submit_queue,
                 Stage.COLLECT: settings.collect_queue,
+                Stage.INGEST: settings.collect_queue,  # rare, and like it not what fills slots
             },
             target_base_url=settings.tasks_target_base_url,
             service_account=settings.tasks_service_account,
         )
 
-    @functools.cached_property
+    @built_once
     def audio(self) -> CloudAudioStore:
         """Cloud Storage."""
         from google.cloud import storage
@@ -156,7 +207,7 @@ class Services:
             signer=signer,
         )
 
-    @functools.cached_property
+    @built_once
     def fetcher(self) -> UrlFetcher:
         """Recordings by URL."""
         from common.adapters.url_fetch import UrlFetcher
@@ -164,7 +215,7 @@ class Services:
 
         return UrlFetcher(max_bytes=MAX_UPLOAD_BYTES, allow_private=self.settings.ingest_allow_private_urls)
 
-    @functools.cached_property
+    @built_once
     def engine(self) -> SymblClient:
         """Symbl, or the engine."""
         from common.adapters.symbl.client import SymblClient
@@ -176,14 +227,14 @@ class Services:
             clock=self.clock,
         )
 
-    @functools.cached_property
+    @built_once
     def callers(self) -> TokenVerifier:
         """Who calls an internal function."""
         from common.adapters.oidc import TokenVerifier
 
         return TokenVerifier(jwks_url=self.settings.oidc_jwks_url, issuers=[self.settings.oidc_issuer])
 
-    @functools.cached_property
+    @built_once
     def iap(self) -> TokenVerifier:
         """Who comes through Identity-Aware Proxy."""
         from common.adapters.oidc import TokenVerifier

@@ -82,11 +82,17 @@ class Settings(pydantic.BaseModel):
 
     sweep_interval_s: Whole = 60
     sweep_floor_s: Whole = 60
+    bucket_scan_interval_h: Whole = 24
 
     @property
     def sweep_floor(self) -> timedelta:
         """No job is asked about before it is this old."""
         return timedelta(seconds=self.sweep_floor_s)
+
+    @property
+    def bucket_scan_interval(self) -> timedelta:
+        """From the beginning of one search for lost events to that of the next."""
+        return timedelta(hours=self.bucket_scan_interval_h)
 
     @property
     def budgets(self) -> Budgets:

@@ -28,16 +28,18 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Exchange:
-    """One call to the engine as a person reads it, secrets cut out; `answer` None where none came."""
+    """One call to the engine as a person may read it, secrets cut out; `answer` is None where none came."""
 
     request: str
-    answer: str | None = None
+    answer: str | None
 
 
 class CalltrackError(Exception):
     """Everything that this project raises on purpose."""
 
-    exchange: Exchange | None = None  #: what was said last, where it was the engine's answer that led to it
+    #: What was said last, where the error comes from a call to the engine. It is for the person who looks into one
+    #: request, never for the log.
+    exchange: Exchange | None = None
 
 
 class TryLater(CalltrackError):  # noqa: N818  # reads as what to do

@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, Generic, Protocol, TypeVar
 
+from common.errors import Exchange
 from common.model.company import Tracker
 from common.model.conversation import ConversationMetadata
 from common.model.job import AttemptId, RequestId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import date, datetime, timedelta
 
     from common.model.business_ux import BusinessUX
     from common.model.capacity import SymblAccount
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from common.model.intelligence import Rows, SectionKind
     from common.model.job import FailureClass, SlotNumber, SymblAsyncRequest
     from common.model.lifecycle import JobStatus
+    from common.model.reconciliation import BucketScan
     from common.model.recording import RecordingId, StoredObject
+    from common.model.refusals import Refusal, WebhookRefusals
     from common.model.slot import Lease
+    from common.model.sweeping import SweepReport
     from common.model.tasks import Task
     from common.model.webhook import WebhookEvent
 
@@ -54,6 +58,9 @@ class RecordingStore(Protocol):
 
     def get_many(self, ids: Sequence[RecordingId]) -> Mapping[RecordingId, ConversationMetadata]:
         """Those of `ids` that exist."""
+
+    def known(self, ids: Sequence[RecordingId]) -> frozenset[RecordingId]:
+        """Those of `ids`, at most 1,000, that are there."""
 
 
 class RequestStore(Protocol):
@@ -216,8 +223,41 @@ class IntakeLog(Protocol):
     def reject(self, rejected: RejectedObject) -> None:
         """Keep why an object is not a recording."""
 
+    def rejected(self, ids: Sequence[RecordingId]) -> frozenset[RecordingId]:
+        """Those of `ids`, at most 1,000, that were rejected."""
+
     def rejections(self, *, limit: int) -> list[RejectedObject]:
         """The latest first."""
+
+
+class BucketScans(Protocol):
+    """How far the search for lost events has come, by bucket."""
+
+    def last(self, bucket: str) -> BucketScan | None:
+        """The scan that is under way, or the last one; None before the first."""
+
+    def move_on(self, bucket: str, before: BucketScan | None, after: BucketScan) -> bool:
+        """Keep `after` if nobody has moved on since `before` was read; whether that is so."""
+
+
+class SweepLog(Protocol):
+    """What the sweeps found."""
+
+    def add(self, report: SweepReport) -> None:
+        """Keep one more."""
+
+    def latest(self) -> Sequence[SweepReport]:
+        """The latest first: that one, and before it those that found something."""
+
+
+class RefusalLog(Protocol):
+    """How many calls the webhook has refused."""
+
+    def add(self, reason: Refusal) -> None:
+        """Count one; never raises, and writes seldom, however many there are."""
+
+    def of_day(self, day: date) -> Sequence[WebhookRefusals]:
+        """The counts of a day (UTC), by reason."""
 
 
 class AccountState(Protocol):
@@ -250,6 +290,9 @@ class AudioStore(Protocol):
 
     def expect_bucket(self) -> None:
         """Raise, within seconds, where the bucket cannot be read."""
+
+    def page(self, *, size: int, cursor: str | None) -> Page[StoredObject]:
+        """Objects by name, in their current generation; their `metadata` is left out."""
 
     def open(self, stored: StoredObject) -> BinaryIO:
         """Its bytes, read by ranges."""
@@ -288,14 +331,22 @@ class SpeechIntelligence(Protocol):
     def job_status(self, job_id: str) -> JobStatus | None:
         """How a job stands; None where the engine knows no such job."""
 
-    def failure_reason(self, job_id: str) -> str | None:
-        """Why it failed, where the engine says more than Symbl did."""
+    def verdict(self, job_id: str) -> Verdict:
+        """What the engine says of a job that failed."""
 
     def find_conversation(self, attempt_id: AttemptId, *, since: datetime, now: datetime) -> str | None:
         """The conversation that this attempt made."""
 
     def section(self, section: SectionKind, conversation_id: str) -> Rows | None:
         """The rows of a section; None where the engine has none yet."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the engine says of a job that failed; `reason` None: that it failed."""
+
+    reason: str | None
+    exchange: Exchange | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

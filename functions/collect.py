@@ -16,7 +16,7 @@ from common.model.intelligence import Section, SectionState, missing_sections
 from common.model.job import OWED_RESULTS, FailureClass
 from common.model.lifecycle import JobStatus, Maker
 from common.model.tasks import dispatch_task
-from common.ports import Inbox, RequestStore, ResultStore, SpeechIntelligence, TaskQueue
+from common.ports import Inbox, RequestStore, ResultStore, SpeechIntelligence, TaskQueue, Verdict
 from functions import _edge
 from functions._inquiry import Inquiry
 
@@ -131,8 +131,10 @@ class Collector:
     def _fail(self, request: SymblAsyncRequest, attempt: Attempt, event_id: str | None) -> SymblAsyncRequest:
         """The engine has ended the job without results; for an attempt that was left, that only frees its slot."""
         now = self.clock()
-        said = self.engine.failure_reason(attempt.job_id) if attempt.job_id else None
-        error = error_of(FailureClass.RECORDING, said or "the engine reports that the job failed, and gives no reason")
+        job_id = attempt.job_id or attempt.told_job_id
+        said = self.engine.verdict(job_id) if job_id else Verdict(reason=None, exchange=None)
+        reason = said.reason or "the engine reports that the job failed, and gives no reason"
+        error = error_of(FailureClass.RECORDING, reason, exchange=said.exchange)
 
         def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
             if current.is_current(attempt.id) and current.status.holds_slot:

@@ -14,6 +14,7 @@ from common.bootstrap import services
 from common.errors import NotFound, Problem, Rejected, TooLarge
 from common.model import schedule
 from common.model.lifecycle import Maker
+from common.model.refusals import Refusal
 from common.model.tasks import collect_task
 from common.model.webhook import MAX_BODY_BYTES, WebhookEvent, is_signed, parse
 from functions import _edge
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import flask
+    import pydantic
     from flask.typing import ResponseReturnValue
 
     from common.model.job import SymblAsyncRequest
@@ -78,16 +80,39 @@ def event_of(path: str, body: bytes, *, secrets: Sequence[str], now: datetime) -
     return dataclasses.replace(event, next_check_at=now + schedule.COLLECTION_LIMIT) if status.is_terminal else event
 
 
-@_edge.open_function
-def symbl_webhook(request: flask.Request) -> ResponseReturnValue:
-    """Entry point for the engine's calls."""
-    s = services()
+def _expect_event(request: flask.Request, *, secrets: Sequence[pydantic.SecretStr], now: datetime) -> WebhookEvent:
     if request.method != "POST":
         raise MethodRefused([Problem("method", "must be POST")])
     if request.content_length is None or request.content_length > MAX_BODY_BYTES:
         raise TooLarge([Problem("body", f"must have a Content-Length of at most {MAX_BODY_BYTES}")])
-    secrets = [secret.get_secret_value() for secret in s.settings.webhook_secrets]
-    event = event_of(request.path, request.get_data(), secrets=secrets, now=s.clock())
+    revealed = [secret.get_secret_value() for secret in secrets]
+    return event_of(request.path, request.get_data(), secrets=revealed, now=now)
+
+
+def _refusal(error: Rejected) -> Refusal:
+    """What a refusal is counted as; neither the path nor the body, which are the caller's."""
+    match error:
+        case MethodRefused():
+            return Refusal.METHOD
+        case TooLarge():
+            return Refusal.TOO_LARGE
+        case NotFound():
+            return Refusal.SIGNATURE
+        case _:
+            return Refusal.BODY
+
+
+@_edge.open_function
+def symbl_webhook(request: flask.Request) -> ResponseReturnValue:
+    """Entry point for the engine's calls."""
+    s = services()
+    try:
+        event = _expect_event(request, secrets=s.settings.webhook_secrets, now=s.clock())
+    except Rejected as error:
+        reason = _refusal(error)
+        log.warning("webhook_refused", reason=reason)
+        s.refusals.add(reason)
+        raise
     with log.context(request=event.request_id, attempt=event.attempt_id, job=event.job_id):
         receipt = receive(event, inbox=s.inbox, tasks=s.tasks)
         log.event("webhook_received", status=event.status, deliveries=receipt.deliveries, known=receipt.known)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from common.model.job import AttemptId
 from common.model.lifecycle import JobStatus
-from common.ports import Accepted
+from common.ports import Accepted, Verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -66,9 +66,9 @@ class StrictEngine:
         """How a job stands."""
         return next((job.status for job in self.jobs if job.id == job_id), None)
 
-    def failure_reason(self, job_id: str) -> str | None:  # noqa: ARG002  # none fails
+    def verdict(self, job_id: str) -> Verdict:  # noqa: ARG002  # none fails
         """Nothing fails here."""
-        return None
+        return Verdict(reason=None, exchange=None)
 
     def find_conversation(self, attempt_id: AttemptId, *, since: datetime, now: datetime) -> str | None:  # noqa: ARG002
         """The conversation that an attempt made."""

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import google.auth
 import google.auth.transport.requests
+import requests
 from google.api_core import exceptions as google_errors
 from google.auth.credentials import Signing
+from google.cloud.storage.retry import DEFAULT_RETRY
 
+from common.errors import TryLater
 from common.model.recording import StoredObject
+from common.ports import Page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 READ_CHUNK_BYTES = 256 * 1024
 _SIDE_FILE_BYTES = 1024 * 1024
 _PROBE_S = 3
+_LIST_S = 15
+_LIST_RETRY = DEFAULT_RETRY.with_timeout(20)  # the sweep, which waits, comes again
+_LISTED = "items(name,generation,size,contentType,md5Hash,timeCreated),nextPageToken"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
@@ -45,6 +52,21 @@ class CloudAudioStore:
     def expect_bucket(self) -> None:
         """List one object: needs no more permission than reading does, and fails where there is no bucket."""
         next(iter(self._client.list_blobs(self.bucket, max_results=1, timeout=_PROBE_S, retry=None)), None)
+
+    def page(self, *, size: int, cursor: str | None) -> Page[StoredObject]:
+        """The current generations of objects by name, without their metadata, in one call.
+
+        Raises:
+            TryLater: when the bucket is out of reach.
+        """
+        listing = self._client.list_blobs(
+            self.bucket, page_size=size, page_token=cursor, fields=_LISTED, timeout=_LIST_S, retry=_LIST_RETRY
+        )
+        try:
+            blobs = next(listing.pages, ())
+        except (google_errors.ServerError, google_errors.RetryError, requests.RequestException) as error:
+            raise TryLater(f"the bucket cannot be listed: {error}") from error
+        return Page(items=[self._stored(blob) for blob in blobs], next_cursor=listing.next_page_token)
 
     def open(self, stored: StoredObject) -> BinaryIO:
         """Its bytes, read by ranges of 256 KiB as they are asked for."""

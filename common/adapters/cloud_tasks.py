@@ -22,6 +22,7 @@ _DEADLINES: Mapping[Stage, timedelta] = {
     Stage.DISPATCH: timedelta(seconds=90),
     Stage.SUBMIT: timedelta(seconds=240),
     Stage.COLLECT: timedelta(seconds=240),
+    Stage.INGEST: timedelta(seconds=550),
 }
 #: Names make creation safe to repeat, so the client may.
 _RETRY = Retry(
@@ -47,7 +48,7 @@ def tasks_client(emulator_host: str | None) -> tasks_v2.CloudTasksClient:
 
 
 class CloudTaskQueue:
-    """One queue per stage; a task's URL is its stage's function."""
+    """A queue for each stage; a task's URL is its stage's function."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class CloudTaskQueue:
             http_request=tasks_v2.HttpRequest(
                 url=url,
                 http_method=tasks_v2.HttpMethod.POST,
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json", **task.headers},
                 body=json.dumps(task.body).encode(),
                 oidc_token=tasks_v2.OidcToken(service_account_email=self._service_account, audience=url),
             ),

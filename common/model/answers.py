@@ -80,8 +80,10 @@ def _request(request: SymblAsyncRequest) -> dict[str, object]:
                 "at": instant(line.at),
                 "from": line.before,
                 "to": line.after,
+                "by": line.by,
                 "why": line.why,
                 "attempt_id": line.attempt_id,
+                "event_id": line.event_id,
             }
             for line in request.timeline
         ],
@@ -91,7 +93,13 @@ def _request(request: SymblAsyncRequest) -> dict[str, object]:
 def _error(error: JobError | None) -> dict[str, object] | None:
     if error is None:
         return None
-    return {"class": error.failure_class, "reason": error.reason, "check": error.check}
+    return {
+        "class": error.failure_class,
+        "reason": error.reason,
+        "check": error.check,
+        "last_request": error.exchange and error.exchange.request,
+        "last_answer": error.exchange and error.exchange.answer,
+    }
 
 
 def _results(request: SymblAsyncRequest | None, results: Mapping[str, Rows] | None) -> dict[str, object]:
@@ -100,7 +108,7 @@ def _results(request: SymblAsyncRequest | None, results: Mapping[str, Rows] | No
         answer["missing"] = [
             {"section": section.name, "why": section.error or section.state}
             for section in request.sections
-            if section.state in {SectionState.NOT_READY, SectionState.ERROR}
+            if section.state in {SectionState.NOT_READY, SectionState.ERROR, SectionState.GIVEN_UP}
         ]
     if results is not None:
         for section in SECTIONS:

@@ -10,14 +10,21 @@ from __future__ import annotations
 import dataclasses
 import enum
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from common.model.job import OWED_RESULTS
 from common.model.lifecycle import JobStatus
 
 if TYPE_CHECKING:
     from common.model.job import AttemptId, SymblAsyncRequest
+    from common.model.recording import StoredObject
+
+#: What the bucket says of an object that was written
+#: (https://cloud.google.com/eventarc/docs/cloudevents-reference; the names are those of StorageObjectData).
+_FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 
 class Stage(enum.StrEnum):
@@ -26,15 +33,17 @@ class Stage(enum.StrEnum):
     DISPATCH = "dispatch_jobs"
     SUBMIT = "submit_job"
     COLLECT = "collect_results"
+    INGEST = "ingest_recording"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Task:
-    """One message of the queue: a stage, ids, and a name that follows from what caused it."""
+    """One message of the queue: a stage, ids, and a name that follows from what caused it; `headers` beside JSON's."""
 
     stage: Stage
     name: str
     body: dict[str, str]
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     not_before: datetime | None = None
 
 
@@ -67,6 +76,34 @@ def collect_task(request: SymblAsyncRequest, *, attempt_id: AttemptId | None = N
 def dispatch_task(*, cause: str, not_before: datetime | None = None) -> Task:
     """Fill the free slots; `cause` is the arrival or the release that makes it worth looking."""
     return Task(stage=Stage.DISPATCH, name=_name(Stage.DISPATCH, cause), body={"cause": cause}, not_before=not_before)
+
+
+def ingest_task(stored: StoredObject) -> Task:
+    """Take in an object whose event was lost: the same event, as a CloudEvent in HTTP binary mode.
+
+    The name is the object's alone, however often it is found: an ingest that keeps failing is one task that the queue
+    repeats, not one more at each scan.
+    """
+    return Task(
+        stage=Stage.INGEST,
+        name=_name(Stage.INGEST, stored.recording_id),
+        body={
+            "bucket": stored.bucket,
+            "name": stored.name,
+            "generation": str(stored.generation),  # 64-bit numbers are text in JSON
+            "size": str(stored.size),
+            "timeCreated": stored.created_at.isoformat(),
+        },
+        headers={
+            "ce-specversion": "1.0",
+            "ce-id": f"reconciliation-{stored.recording_id}",
+            "ce-type": _FINALIZED,
+            "ce-source": f"//storage.googleapis.com/projects/_/buckets/{stored.bucket}",
+            "ce-subject": f"objects/{quote(stored.name)}",
+            "ce-time": stored.created_at.isoformat(),
+            "ce-bucket": stored.bucket,
+        },
+    )
 
 
 def _of_attempt(

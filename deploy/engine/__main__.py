@@ -6,14 +6,21 @@ import os
 import signal
 import sys
 import threading
+from typing import Any
 
-from deploy.engine.engine import create_engine
+from deploy.engine.engine import Engine, create_engine
 from deploy.engine.errors import SettingsError
 from deploy.engine.settings import EngineSettings
 
 _THREADS = 16
-#: Slow answers on command hold a thread each.
-_FAULTY_THREADS = 128
+#: What an engine that fails on command needs more of: a slow answer holds a thread, one that never comes a connection.
+_WHERE_FAULTY = {
+    "threads": 128,
+    "connection_limit": 900,  # a process may usually have 1,024 files open
+    "asyncore_use_poll": True,
+    "channel_timeout": 3600,  # waitress closes a connection on which nothing happens for longer: the longest `by_s`
+    "log_socket_errors": False,  # else a connection closed on command is answered with 500
+}
 
 
 def main() -> int:
@@ -26,18 +33,14 @@ def main() -> int:
     except SettingsError as error:
         print(f"The engine cannot start:\n{error}", file=sys.stderr)  # noqa: T201 - the operator's console
         return 2
+    return serve(engine)
 
-    from waitress import create_server  # noqa: PLC0415 - only once the settings are known to be good
 
+def serve(engine: Engine) -> int:
+    """Answer and work until SIGTERM or SIGINT; 1 where the port is taken."""
+    settings = engine.settings
     try:
-        server = create_server(
-            engine.app,
-            host=settings.host,
-            port=settings.port,
-            threads=_FAULTY_THREADS if settings.faulty else _THREADS,
-            ident="calltrack-engine",
-            log_socket_errors=not settings.faulty,  # else a connection closed on command is answered with 500
-        )
+        server, port = _listening(engine, settings)
     except OSError as error:
         print(_port_problem(error, settings), file=sys.stderr)  # noqa: T201
         return 1
@@ -48,7 +51,7 @@ def main() -> int:
     engine.start()
     threading.Thread(target=server.run, daemon=True).start()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"Engine ready at http://{host}:{server.effective_port} ({engine.listener.name})", flush=True)  # noqa: T201
+    print(f"Engine ready at http://{host}:{port} ({engine.listener.name})", flush=True)  # noqa: T201
     if settings.faulty:
         print("This engine fails on command (ENGINE_FAULTS, ENGINE_FAULTS_API).", file=sys.stderr, flush=True)  # noqa: T201
     missing = engine.listener.ready()
@@ -59,6 +62,25 @@ def main() -> int:
     sys.stdout.flush()
     # A recogniser in the middle of a call cannot be interrupted; its job is taken up again after the next start.
     os._exit(0)
+
+
+def _listening(engine: Engine, settings: EngineSettings) -> tuple[Any, int]:
+    """A server that is bound, and its port; `localhost` may be two addresses, with a listener for each."""
+    from waitress import create_server  # noqa: PLC0415 - only once the settings are known to be good
+    from waitress.server import BaseWSGIServer  # noqa: PLC0415
+
+    more = _WHERE_FAULTY if settings.faulty else {"threads": _THREADS}
+    sockets: dict[int, Any] = {}
+    server = create_server(
+        engine.app, map=sockets, host=settings.host, port=settings.port, ident="calltrack-engine", **more
+    )
+    listeners = [listener for listener in sockets.values() if isinstance(listener, BaseWSGIServer)]
+    if settings.faulty:
+        from deploy.engine.faults.connections import FaultyChannel  # noqa: PLC0415 - only where faults are asked for
+
+        for listener in listeners:
+            listener.channel_class = FaultyChannel
+    return server, listeners[0].effective_port
 
 
 def _port_problem(error: OSError, settings: EngineSettings) -> str:

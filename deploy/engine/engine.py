@@ -11,7 +11,7 @@ from typing import Any
 from deploy.engine.analysis.heard import Listener
 from deploy.engine.analysis.replay import ReplayListener
 from deploy.engine.app import build_app
-from deploy.engine.instants import Clock, utc_now
+from deploy.engine.instants import Clock, Wait, utc_now
 from deploy.engine.jobs import Analyst, Fetcher, audio_path, sweep_audio
 from deploy.engine.settings import EngineSettings
 from deploy.engine.store import Job, Store
@@ -53,13 +53,16 @@ class Bell:
 class Engine:
     """Accepts recordings and works them off, in threads of its own (`start`) or step by step (`run_pending`)."""
 
-    def __init__(self, settings: EngineSettings, *, store: Store, listener: Listener, clock: Clock) -> None:
+    def __init__(
+        self, settings: EngineSettings, *, store: Store, listener: Listener, clock: Clock, wait: Wait | None = None
+    ) -> None:
         self.settings = settings
         self.store = store
         self.listener = listener
         self.clock = clock
+        self.wait = wait or self._wait
         self.tokens = Tokens(store, settings, clock)
-        self.analyst = Analyst(store, settings, clock, listener)
+        self.analyst = Analyst(store, settings, clock, listener, wait=self.wait)
         self._fetcher = Fetcher(store, settings, clock)
         self.courier = Courier(store, settings, clock)
         self._bell = Bell()
@@ -124,9 +127,9 @@ class Engine:
             thread.join(_STOP_S / len(self._threads))
         self.store.close()
 
-    def wait(self, seconds: float) -> None:
-        """Let *seconds* pass; the engine's end ends the waiting."""
-        self._stopping.wait(seconds)
+    def _wait(self, seconds: float) -> bool:
+        """Let *seconds* pass; true if the engine's end cut it short."""
+        return self._stopping.wait(seconds)
 
     def _work(self, step: Callable[[], bool]) -> None:
         while not self._stopping.is_set():
@@ -152,18 +155,21 @@ def create_engine(
     *,
     clock: Clock = utc_now,
     listener: Listener | None = None,
-    wait: Callable[[float], object] | None = None,
+    wait: Wait | None = None,
 ) -> Engine:
-    """Put an engine together; nothing runs yet. *wait* lets seconds pass where a fault makes an answer slow.
+    """Put an engine together; nothing runs yet.
+
+    *wait* lets seconds of the *clock* pass where a job is to last, or a fault makes an answer slow.
 
     Raises:
         SettingsError: another engine uses the same state directory.
     """
-    engine = Engine(settings, store=Store(settings.state), listener=listener or _listener(settings), clock=clock)
+    store = Store(settings.state)
+    engine = Engine(settings, store=store, listener=listener or _listener(settings), clock=clock, wait=wait)
     if settings.faulty:
         from deploy.engine.faults.installation import install  # noqa: PLC0415 - only where faults are asked for
 
-        install(engine, wait=wait or engine.wait)
+        install(engine)
     return engine
 
 

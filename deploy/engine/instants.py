@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
+#: Lets that many seconds of the clock pass; true if it was cut short.
+Wait = Callable[[float], object]
 
 
 def utc_now() -> datetime:

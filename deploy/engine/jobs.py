@@ -10,6 +10,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from deploy.engine import ids
 from deploy.engine.analysis.heard import Heard, Listener, Wish
 from deploy.engine.conversation import documents
 from deploy.engine.errors import AnalysisFailed, FetchFailed, NotFound
-from deploy.engine.instants import Clock, iso
+from deploy.engine.instants import Clock, Wait, iso
 from deploy.engine.settings import EngineSettings
 from deploy.engine.store import ACTIVE, Conversation, Job, Member, Store
 from deploy.engine.submission import Speaker
@@ -93,11 +94,12 @@ class Fetcher:
 class Analyst:
     """Turns fetched audio into results."""
 
-    def __init__(self, store: Store, settings: EngineSettings, clock: Clock, listener: Listener) -> None:
+    def __init__(self, store: Store, settings: EngineSettings, clock: Clock, listener: Listener, *, wait: Wait) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
         self._listener = listener
+        self._wait = wait
         self._taken = _Taken()
         self._deriving = threading.Lock()
 
@@ -121,7 +123,10 @@ class Analyst:
             return
         audio = audio_path(self._settings, job)
         try:
-            self._complete(job, self._hear(job, audio))
+            heard = self._hear(job, audio)
+            if not self._lasted(job, heard):
+                return  # the engine ends; the job is taken up again after the next start
+            self._complete(job, heard)
         except AnalysisFailed as error:
             self._give_up(job, str(error))
         except Exception as error:  # noqa: BLE001 - a broken recording must not end the worker
@@ -134,6 +139,15 @@ class Analyst:
             raise AnalysisFailed(f"the engine ended {MAX_STARTS} times while it analysed this recording")
         wish = Wish(per_channel=job.submission.per_channel)
         return self._listener.hear(audio, job.sha256 or "", wish, progress=lambda heard: self._keep(job, heard))
+
+    def _lasted(self, job: Job, heard: Heard) -> bool:
+        """Let the job take its share of the recording's length, from its first start on; False if cut short."""
+        started_at = job.started_at or job.accepted_at
+        ready_at = started_at + timedelta(seconds=heard.duration * self._settings.processing_share)
+        while (left := (ready_at - self._clock()).total_seconds()) > 0:
+            if self._wait(left):
+                return False
+        return True
 
     def _complete(self, job: Job, heard: Heard) -> None:
         self._keep(job, heard)

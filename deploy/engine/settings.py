@@ -34,6 +34,7 @@ class EngineSettings(BaseModel):
     max_active_jobs: int = Field(50, ge=1)
     workers: int = Field(1, ge=1, le=64)
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    processing_share: float = Field(0, ge=0, le=100)
 
     analyzer: Literal["whisper", "replay"] = "whisper"
     model: Literal["tiny.en"] = "tiny.en"

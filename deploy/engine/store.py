@@ -39,13 +39,13 @@ duration_s REAL NOT NULL DEFAULT 0, metadata TEXT NOT NULL, members TEXT NOT NUL
 DEFAULT '{}'); CREATE INDEX IF NOT EXISTS conversations_by_start ON conversations (start_time, id); CREATE TABLE IF
 NOT EXISTS jobs ( number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, conversation_id TEXT NOT NULL,
 status TEXT NOT NULL, submission TEXT NOT NULL, accepted_at TEXT NOT NULL, sha256 TEXT, starts INTEGER NOT NULL
-DEFAULT 0, error TEXT, provenance TEXT NOT NULL DEFAULT '{}', ended_at TEXT, part TEXT, speakers TEXT NOT NULL DEFAULT
-'{}'); CREATE INDEX IF NOT EXISTS jobs_active ON jobs (number) WHERE status IN ('scheduled', 'in_progress'); CREATE
-INDEX IF NOT EXISTS jobs_by_conversation ON jobs (conversation_id, number); CREATE TABLE IF NOT EXISTS results (
-conversation_id TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (conversation_id, kind)); CREATE
-TABLE IF NOT EXISTS deliveries ( number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, url TEXT NOT NULL,
-status TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due_at TEXT NOT NULL); CREATE INDEX IF NOT EXISTS
-deliveries_due ON deliveries (due_at, number);
+DEFAULT 0, error TEXT, provenance TEXT NOT NULL DEFAULT '{}', started_at TEXT, ended_at TEXT, part TEXT, speakers TEXT
+NOT NULL DEFAULT '{}'); CREATE INDEX IF NOT EXISTS jobs_active ON jobs (number) WHERE status IN ('scheduled',
+'in_progress'); CREATE INDEX IF NOT EXISTS jobs_by_conversation ON jobs (conversation_id, number); CREATE TABLE IF NOT
+EXISTS results ( conversation_id TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (conversation_id,
+kind)); CREATE TABLE IF NOT EXISTS deliveries ( number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, url
+TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due_at TEXT NOT NULL); CREATE INDEX IF NOT
+EXISTS deliveries_due ON deliveries (due_at, number);
 """
 
 
@@ -81,6 +81,7 @@ class Job:
     starts: int
     error: str | None
     provenance: dict[str, Any]
+    started_at: datetime | None
     ended_at: datetime | None
 
 
@@ -150,6 +151,8 @@ class Store:
         self._db.executescript(
             f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON; {_SCHEMA}"
         )
+        if not self._rows("SELECT 1 FROM pragma_table_info('jobs') WHERE name = 'started_at'"):
+            self._rows("ALTER TABLE jobs ADD COLUMN started_at TEXT")  # a file of an earlier version
 
     def close(self) -> None:
         """Let go of the file; another engine may then take it."""
@@ -280,13 +283,17 @@ class Store:
         self._rows("UPDATE jobs SET sha256 = ? WHERE id = ?", sha256, job.id)
 
     def started(self, job: Job, now: datetime) -> Job | None:
-        """The job is being worked on, which is told once however often it starts; None if it has ended meanwhile."""
+        """The job is being worked on; None if it has ended meanwhile.
+
+        However often it starts, it is told once, and `started_at` stays the first time.
+        """
         with self.transaction():
             status = self.job(job.id).status
             if status not in ACTIVE:
                 return None
             self._rows("UPDATE jobs SET starts = starts + 1 WHERE id = ?", job.id)
             if status is not JobStatus.IN_PROGRESS:
+                self._rows("UPDATE jobs SET started_at = ? WHERE id = ?", iso(now), job.id)
                 self._move(job, JobStatus.IN_PROGRESS, now)
             return self.job(job.id)
 
@@ -473,6 +480,7 @@ def _job(row: sqlite3.Row) -> Job:
         starts=row["starts"],
         error=row["error"],
         provenance=json.loads(row["provenance"]),
+        started_at=parse_instant(row["started_at"]) if row["started_at"] else None,
         ended_at=parse_instant(row["ended_at"]) if row["ended_at"] else None,
     )
 

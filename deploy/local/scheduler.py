@@ -60,6 +60,7 @@ class Scheduler:
         jobs: the jobs; the first run of each is one period after `start`.
         identity: signs the OIDC tokens.
         clock: the present moment, aware.
+        speed: how many seconds of *clock* pass in a second of the machine's; deadlines are the machine's.
         connect: opens the session for one call; tests may lead it into the process.
     """
 
@@ -69,12 +70,14 @@ class Scheduler:
         *,
         identity: Identity,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        speed: float = 1.0,
         connect: Connect = direct,
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
         self._turns = {name: threading.Lock() for name in self._jobs}
         self._identity = identity
         self._clock = clock
+        self._speed = speed
         self._connect = connect
         self._stopping = threading.Event()
 
@@ -101,7 +104,7 @@ class Scheduler:
     def _loop(self, job: Job) -> None:
         due = self._clock() + job.every
         while not self._stopping.is_set():
-            wait = (due - self._clock()).total_seconds()
+            wait = (due - self._clock()).total_seconds() / self._speed
             if wait > 0:
                 self._stopping.wait(min(wait, _LONGEST_SLEEP))
                 continue

@@ -12,7 +12,7 @@ import os
 import secrets
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -49,6 +49,9 @@ class Stack:
 
     `functions=False` leaves the functions to somebody else (`environment` tells them where everything is); `overrides`
     are settings of the functions, `engine` those of the engine, over this stack's own choices.
+
+    Queues and scheduler go by `clock`, of which `speed` seconds pass in one of the machine's; `identity` signs for
+    the service account, by default that of the state directory.
     """
 
     def __init__(
@@ -59,6 +62,9 @@ class Stack:
         overrides: Mapping[str, str] | None = None,
         engine: Mapping[str, str] | None = None,
         on_death: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        speed: float = 1.0,
+        identity: Identity | None = None,
     ) -> None:
         self.settings = settings
         self.url = f"http://{HOST}:{settings.port}"
@@ -67,6 +73,9 @@ class Stack:
         self._overrides = dict(overrides or {})
         self._engine = dict(engine or {})
         self._on_death = on_death
+        self._identity = identity
+        self._clock = clock
+        self._speed = speed
         self._stack = contextlib.ExitStack()
         self._ports = RememberedPorts(settings.state / "ports.json")
 
@@ -94,7 +103,7 @@ class Stack:
         if not settings.symbl_api_url:
             expect_free(settings.engine_port, variable="ENGINE_PORT", what="the engine")
 
-        self.identity = Identity.load_or_create(state / "identity")
+        self.identity = self._identity or Identity.load_or_create(state / "identity")
         credentials = state / "identity" / "service-account.json"
         self.identity.write_service_account_file(credentials, project=PROJECT, email=SERVICE_ACCOUNT)
         datastore = settings.datastore_host or self._start_datastore()
@@ -145,7 +154,9 @@ class Stack:
 
     def _start_tasks(self) -> str:
         path = self.settings.state / "tasks.sqlite"
-        self.tasks = TasksServer(path=path, identity=self.identity, dispatching=False)
+        self.tasks = TasksServer(
+            path=path, identity=self.identity, clock=self._clock, speed=self._speed, dispatching=False
+        )
         address = self.tasks.start(HOST, self._ports.port("tasks"))
         self._stack.callback(self.tasks.stop)
         self.tasks.create_queues(ROOT / "deploy" / "queues.yaml", project=PROJECT, location=LOCATION)
@@ -176,7 +187,7 @@ class Stack:
             audience=f"{self.url}/sweep_jobs",
             service_account=SERVICE_ACCOUNT,
         )
-        return Scheduler([sweep], identity=self.identity)
+        return Scheduler([sweep], identity=self.identity, clock=self._clock, speed=self._speed)
 
     def _start_engine(self) -> str:
         log = self.settings.state / "log" / "engine.log"

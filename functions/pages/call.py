@@ -136,6 +136,8 @@ class Failure:
     what: str
     why: str
     check: str
+    asked: str | None  #: the last request to the engine, and what it answered
+    answered: str | None
     replay: str
     since: Moment | None
 
@@ -311,6 +313,8 @@ def _notes(request: SymblAsyncRequest | None) -> Callable[..., str]:
             return "The engine has none for this call."
         if section and section.state is SectionState.ERROR:
             return f"Could not be fetched yet and is tried again: {section.error}"
+        if section and section.state is SectionState.GIVEN_UP:
+            return f"Could not be fetched and was given up; replay it from collect. Last: {section.error}"
         if request and request.status is JobStatus.FAILED:
             return "There is none, since the analysis failed."
         return "Appears here when the analysis is done."
@@ -382,6 +386,8 @@ def _failure(conversation: ConversationMetadata, request: SymblAsyncRequest | No
         what=FAILURES[error.failure_class],
         why=error.reason,
         check=error.check,
+        asked=error.exchange.request if error.exchange else None,
+        answered=(error.exchange.answer or "Nothing came back.") if error.exchange else None,
         replay=f'./calltrack recordings replay {conversation.id} --reason "..."',
         since=moment(request.completed_at, conversation.timezone_offset) if request.completed_at else None,
     )

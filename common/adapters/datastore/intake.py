@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from google.cloud import datastore
 
+from common.adapters.datastore.keys import names_that_exist
 from common.adapters.datastore.kinds import REJECTED_OBJECT, UPLOAD_DETAILS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from common.model.intake import RejectedObject
+    from common.model.recording import RecordingId
 
 
 class DatastoreIntakeLog:
@@ -43,6 +46,10 @@ class DatastoreIntakeLog:
         """The latest first."""
         query = self._client.query(kind=REJECTED_OBJECT.name, order=["-rejected_at"])
         return [REJECTED_OBJECT.row_of(entity) for entity in query.fetch(limit=limit)]
+
+    def rejected(self, ids: Sequence[RecordingId]) -> frozenset[RecordingId]:
+        """Those of `ids` that were rejected, in one lookup."""
+        return names_that_exist(self._client, [REJECTED_OBJECT.key(self._client, id_) for id_ in ids])
 
     def _details_key(self, stored_as: str) -> datastore.Key:
         return self._client.key(UPLOAD_DETAILS, stored_as)

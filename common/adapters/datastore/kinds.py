@@ -17,7 +17,10 @@ from common.model.fairness import DispatchTurns, QueueLane
 from common.model.intake import RejectedObject
 from common.model.intelligence import SECTIONS
 from common.model.job import SymblAsyncRequest
+from common.model.reconciliation import BucketScan
+from common.model.refusals import WebhookRefusals
 from common.model.slot import Lease
+from common.model.sweeping import SweepReports
 from common.model.webhook import WebhookEvent
 
 if TYPE_CHECKING:
@@ -64,6 +67,9 @@ WEBHOOK_EVENT = Kind("WebhookEvent", WebhookEvent, frozenset({"request_id", "rec
 BUSINESS_UX = Kind("BusinessUX", BusinessUX)
 COMPANY_DEFAULTS = Kind("CompanyDefaults", CompanyDefaults, frozenset({"prefix"}))
 REJECTED_OBJECT = Kind("RejectedObject", RejectedObject, frozenset({"rejected_at"}))
+BUCKET_SCAN = Kind("BucketScan", BucketScan)
+SWEEP_REPORTS = Kind("SweepReports", SweepReports)
+WEBHOOK_REFUSALS = Kind("WebhookRefusals", WebhookRefusals)
 
 #: Kinds whose entities are put together by hand, with the properties that are indexed.
 AUDIO_FINGERPRINT = "AudioFingerprint"
@@ -81,6 +87,9 @@ ROW_KINDS = (
     BUSINESS_UX,
     COMPANY_DEFAULTS,
     REJECTED_OBJECT,
+    BUCKET_SCAN,
+    SWEEP_REPORTS,
+    WEBHOOK_REFUSALS,
 )
 INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
 

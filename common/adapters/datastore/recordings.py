@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.cloud import datastore
 
+from common.adapters.datastore.keys import names_that_exist
 from common.adapters.datastore.kinds import AUDIO_FINGERPRINT, CONVERSATION_METADATA, SYMBL_ASYNC_REQUEST
 from common.adapters.datastore.lanes import lane_key, say_that_somebody_waits
 from common.adapters.datastore.transactions import run_in_transaction
@@ -65,6 +66,10 @@ class DatastoreRecordings:
         """Those of `ids` that exist, in one lookup."""
         entities = self._client.get_multi([self._key(recording_id) for recording_id in ids]) if ids else []
         return {entity.key.name: CONVERSATION_METADATA.row_of(entity) for entity in entities}
+
+    def known(self, ids: Sequence[RecordingId]) -> frozenset[RecordingId]:
+        """Those of `ids` that are there, in one lookup (the client cannot ask for keys alone)."""
+        return names_that_exist(self._client, [self._key(recording_id) for recording_id in ids])
 
     def _key(self, recording_id: RecordingId) -> datastore.Key:
         return CONVERSATION_METADATA.key(self._client, recording_id)

@@ -5,21 +5,35 @@ A repeated POST would be a second, paid job: whether to send again is decided by
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from common.adapters.symbl import protocol
-from common.errors import CalltrackError, NotAccepted, OutcomeUnknown, RefusedByEngine, TryLater, UnreadableAnswer
-from common.ports import Accepted
+from common.adapters.symbl import protocol, redaction
+from common.errors import (
+    CalltrackError,
+    Exchange,
+    NotAccepted,
+    OutcomeUnknown,
+    RefusedByEngine,
+    TryLater,
+    UnreadableAnswer,
+)
+from common.ports import Accepted, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
     from datetime import datetime
+    from types import TracebackType
+    from typing import Self
 
     from common.model.intelligence import Rows, SectionKind
     from common.model.job import AttemptId
@@ -31,11 +45,62 @@ TOKEN_READ_S = 20
 #: The article: "allow 3 minutes for large files".
 SUBMIT_READ_S = 180
 READ_S = 60
+SUBMIT_PATH = "/v1/process/audio/url"
+TOKEN_PATH = "/oauth2/token:generate"  # noqa: S105  # a path
 _RENEW_BEFORE = timedelta(seconds=60)
+#: Characters of what the engine says that an error's reason repeats; its exchange has more.
+_REASON = 300
+
+
+@dataclasses.dataclass(kw_only=True)
+class _Call:
+    """One call under way: an error that leaves it carries what was said, and not what must not be repeated."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: Mapping[str, object] | None = None
+    secrets: frozenset[str]
+    withheld: str | None = None  #: why the body of a good answer is nobody's to read again
+    answer: requests.Response | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
+        if isinstance(error, CalltrackError):
+            error.exchange = self.exchange
+
+    @property
+    def exchange(self) -> Exchange:
+        """What was said so far."""
+        target = f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        request = redaction.request_text(self.method, target, self.body, secrets=self.secrets)
+        if self.answer is None:
+            return Exchange(request, None)
+        said = redaction.answer_text(
+            self.answer.status_code,
+            self.answer.headers,
+            self.answer.content,
+            secrets=self.secrets,
+            withheld=self.withheld if self.answer.ok else None,
+        )
+        return Exchange(request, said)
+
+    @property
+    def found(self) -> bytes | None:
+        """The body of the answer; None where there is no such thing."""
+        if self.answer is None or self.answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        return self.answer.content
+
+    def readable(self, text: str) -> str:
+        """What the engine says, as a reason."""
+        return redaction.cut_secrets(text, self.secrets)[:_REASON]
 
 
 class SymblClient:
-    """SpeechIntelligence over HTTP."""
+    """SpeechIntelligence over HTTP. Every error that follows from a call has its exchange."""
 
     def __init__(
         self,
@@ -62,69 +127,77 @@ class SymblClient:
 
     def submit(self, submission: Submission) -> Accepted:
         """POST the recording's URL; see `SpeechIntelligence.submit` for what it raises."""
-        headers = self._bearer()
-        try:
-            answer = self._session.post(
-                f"{self._base_url}/v1/process/audio/url",
-                json=protocol.audio_url_body(submission),
-                headers=headers,
-                timeout=(CONNECT_S, self._submit_read_s),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise _submission_failure(error) from error
-        if answer.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            self._expect_no_dying_token(answer)
-            raise protocol.submission_error(answer.status_code, answer.content, answer.headers.get("Retry-After"))
-        try:
-            job = protocol.accepted(answer.content)
-        except UnreadableAnswer as error:
-            raise OutcomeUnknown(f"{answer.status_code}, but {error}") from error
+        token = self._bearer()
+        secrets = redaction.secrets_of(recording_url=submission.url, webhook_url=submission.webhook_url)
+        body = protocol.audio_url_body(submission)
+        with _Call(method="POST", path=SUBMIT_PATH, body=body, secrets=self._secrets(token) | secrets) as call:
+            try:
+                answer = call.answer = self._session.post(
+                    f"{self._base_url}{SUBMIT_PATH}",
+                    json=body,
+                    headers=_authorization(token),
+                    timeout=(CONNECT_S, self._submit_read_s),
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise _submission_failure(error) from error
+            if answer.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+                self._expect_no_dying_token(answer)
+                said = call.readable(protocol.message(answer.content))
+                raise protocol.submission_error(answer.status_code, said, answer.headers.get("Retry-After"))
+            try:
+                job = protocol.accepted(answer.content)
+            except UnreadableAnswer as error:
+                raise OutcomeUnknown(f"{answer.status_code}, but {error}") from error
         return Accepted(conversation_id=job.conversation_id, job_id=job.job_id)
 
     def job_status(self, job_id: str) -> JobStatus | None:
         """How a job stands; None where the engine knows no such job."""
-        answer = self._get(f"/v1/job/{job_id}")
-        return None if answer.status_code == HTTPStatus.NOT_FOUND else protocol.job_status(answer.content)
+        with self._reading(f"/v1/job/{job_id}") as call:
+            return None if call.found is None else protocol.job_status(call.found)
 
-    def failure_reason(self, job_id: str) -> str | None:
-        """Why a job failed: a header of our engine's; Symbl's job API had no such thing."""
-        return self._get(f"/v1/job/{job_id}").headers.get("X-Job-Error")
+    def verdict(self, job_id: str) -> Verdict:
+        """Why a job failed: told in a header of our engine's; Symbl's job API had no such thing."""
+        with self._reading(f"/v1/job/{job_id}") as call:
+            said = call.answer and call.answer.headers.get("X-Job-Error")
+            return Verdict(reason=call.readable(said) if said else None, exchange=call.exchange)
 
     def find_conversation(self, attempt_id: AttemptId, *, since: datetime, now: datetime) -> str | None:
         """The conversation that an attempt made; None where the engine has none."""
-        answer = self._get("/v1/conversations", protocol.conversation_search(attempt_id, since=since, now=now))
-        if answer.status_code == HTTPStatus.NOT_FOUND:
-            return None
-        return protocol.found_conversation(answer.content, attempt_id)
+        query = protocol.conversation_search(attempt_id, since=since, now=now)
+        with self._reading("/v1/conversations", query, withheld="names of calls") as call:
+            return None if call.found is None else protocol.found_conversation(call.found, attempt_id)
 
     def section(self, section: SectionKind, conversation_id: str) -> Rows | None:
         """The rows of a section; None where the engine has none yet (it answers 404)."""
         path, query = protocol.SECTION_PATHS[section.name]
-        answer = self._get(f"/v1/conversations/{conversation_id}/{path}", query)
-        if answer.status_code == HTTPStatus.NOT_FOUND:
-            return None
-        return protocol.section_rows(section.name, answer.content)
+        with self._reading(f"/v1/conversations/{conversation_id}/{path}", query, withheld="words of a call") as call:
+            return None if call.found is None else protocol.section_rows(section.name, call.found)
 
-    def _get(self, path: str, query: Mapping[str, str] | None = None) -> requests.Response:
-        """GET; 404 is an answer, everything else but 200 an error."""
-        try:
-            answer = self._session.get(
-                f"{self._base_url}{path}",
-                params=query,
-                headers=self._bearer(),
-                timeout=(CONNECT_S, READ_S),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise TryLater(f"the engine did not answer: {type(error).__name__}") from error
-        if answer.status_code not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
-            self._expect_no_dying_token(answer)
-            raise protocol.read_error(answer.status_code, answer.content)
-        return answer
+    @contextlib.contextmanager
+    def _reading(
+        self, path: str, query: Mapping[str, str] | None = None, *, withheld: str | None = None
+    ) -> Iterator[_Call]:
+        """A GET that was answered; 404 is an answer, everything else but 200 an error."""
+        token = self._bearer()
+        with _Call(method="GET", path=path, query=query, secrets=self._secrets(token), withheld=withheld) as call:
+            try:
+                answer = call.answer = self._session.get(
+                    f"{self._base_url}{path}",
+                    params=query,
+                    headers=_authorization(token),
+                    timeout=(CONNECT_S, READ_S),
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise TryLater(f"the engine did not answer: {type(error).__name__}") from error
+            if answer.status_code not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+                self._expect_no_dying_token(answer)
+                raise protocol.read_error(answer.status_code, call.readable(protocol.message(answer.content)))
+            yield call
 
-    def _bearer(self) -> dict[str, str]:
-        """The header, with a token renewed at the latest of 60 s and half of its life before its end."""
+    def _bearer(self) -> str:
+        """A token, renewed at the latest of 60 s and half of its life before its end."""
         with self._lock:
             now = self._clock()
             if self._token is None or self._renew_at is None or now >= self._renew_at:
@@ -132,24 +205,29 @@ class SymblClient:
                 life = timedelta(seconds=self._token.expires_in)
                 self._expires_at = now + life
                 self._renew_at = self._expires_at - min(_RENEW_BEFORE, life / 2)
-            return {"Authorization": f"Bearer {self._token.value}"}
+            return self._token.value
 
     def _new_token(self) -> protocol.Token:
-        try:
-            answer = self._session.post(
-                f"{self._base_url}/oauth2/token:generate",
-                json=self._credentials,
-                timeout=(CONNECT_S, TOKEN_READ_S),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise NotAccepted(f"the engine gave no token: {type(error).__name__}") from error
-        if answer.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise protocol.token_error(answer.status_code, answer.content)
-        try:
-            return protocol.token(answer.content)
-        except UnreadableAnswer as error:
-            raise NotAccepted(f"the engine gave no usable token: {error}") from error
+        secrets = self._secrets()
+        with _Call(method="POST", path=TOKEN_PATH, body=self._credentials, secrets=secrets, withheld="a token") as call:
+            try:
+                answer = call.answer = self._session.post(
+                    f"{self._base_url}{TOKEN_PATH}",
+                    json=self._credentials,
+                    timeout=(CONNECT_S, TOKEN_READ_S),
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise NotAccepted(f"the engine gave no token: {type(error).__name__}") from error
+            if answer.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+                raise protocol.token_error(answer.status_code, call.readable(protocol.message(answer.content)))
+            try:
+                return protocol.token(answer.content)
+            except UnreadableAnswer as error:
+                raise NotAccepted(f"the engine gave no usable token: {error}") from error
+
+    def _secrets(self, *tokens: str) -> frozenset[str]:
+        return frozenset({self._credentials["appSecret"], *tokens})
 
     def _expect_no_dying_token(self, answer: requests.Response) -> None:
         """A 401 is the account's fault only if the token had more than a minute to live."""
@@ -160,6 +238,10 @@ class SymblClient:
             dying = self._expires_at is None or self._expires_at - self._clock() <= _RENEW_BEFORE
         if dying:
             raise NotAccepted("401: the token expired on the way")
+
+
+def _authorization(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _submission_failure(error: requests.RequestException) -> CalltrackError:

@@ -135,32 +135,39 @@ class AcceptedJob(pydantic.BaseModel):
     job_id: str = pydantic.Field(alias="jobId", min_length=1, max_length=128)
 
 
-def submission_error(status: int, body: bytes, retry_after: str | None) -> CalltrackError:
-    """What an answer other than 201 to a submission means."""
-    text = _message(body)
+def submission_error(status: int, said: str, retry_after: str | None) -> CalltrackError:
+    """What an answer other than 201 to a submission means; `said` is its `message`."""
+    text = f"{status}: {said}"
     if status == 429:  # noqa: PLR2004
-        return Throttled(f"429: {text}", retry_after=_seconds(retry_after))
+        return Throttled(text, retry_after=_seconds(retry_after))
     if status in {401, 403, 404, 405}:  # the last two: no such path at SYMBL_API_URL, whatever the recording
-        return AccountRefused(f"{status}: {text}")
+        return AccountRefused(text)
     if status in {408, 425}:  # it never had the whole request
-        return NotAccepted(f"{status}: {text}")
+        return NotAccepted(text)
     if 400 <= status < 500:  # noqa: PLR2004
-        return RefusedByEngine(f"{status}: {text}")
-    return OutcomeUnknown(f"{status}: {text}")
+        return RefusedByEngine(text)
+    return OutcomeUnknown(text)
 
 
-def read_error(status: int, body: bytes) -> CalltrackError:
+def read_error(status: int, said: str) -> CalltrackError:
     """What a bad answer to a read means: nothing is at stake, so all but our credentials' fault is tried again."""
-    text = _message(body)
-    return AccountRefused(f"{status}: {text}") if status in {401, 403} else TryLater(f"{status}: {text}")
+    text = f"{status}: {said}"
+    return AccountRefused(text) if status in {401, 403} else TryLater(text)
 
 
-def token_error(status: int, body: bytes) -> CalltrackError:
+def token_error(status: int, said: str) -> CalltrackError:
     """What a refused token means: nothing was sent."""
-    text = _message(body)
-    if status in {400, 401, 403}:
-        return AccountRefused(f"token:generate answered {status}: {text}")
-    return NotAccepted(f"token:generate answered {status}: {text}")
+    text = f"token:generate answered {status}: {said}"
+    return AccountRefused(text) if status in {400, 401, 403} else NotAccepted(text)
+
+
+def message(body: bytes) -> str:
+    """What a refusal says: its `message`, else all of it. It may be long, and repeat what nobody else may read."""
+    try:
+        said = json.loads(body).get("message")
+    except (ValueError, AttributeError, RecursionError):
+        said = None
+    return str(said) if said else body.decode(errors="replace")
 
 
 def token(body: bytes) -> Token:
@@ -193,14 +200,6 @@ def found_conversation(body: bytes, attempt_id: str) -> str | None:
 def section_rows(name: str, body: bytes) -> rows.Rows:
     """The rows of one section."""
     return _PARSERS[name](body)
-
-
-def _message(body: bytes) -> str:
-    try:
-        message = json.loads(body).get("message")
-    except (ValueError, AttributeError):
-        message = None
-    return str(message)[:500] if message else body[:200].decode(errors="replace")
 
 
 def _seconds(text: str | None) -> timedelta | None:

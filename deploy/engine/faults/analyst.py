@@ -9,7 +9,7 @@ from deploy.engine.errors import AnalysisFailed, NotFound
 from deploy.engine.faults.conversations import of_conversation
 from deploy.engine.faults.plan import JobFailed, JobStuck, Target
 from deploy.engine.faults.strikes import Strikes
-from deploy.engine.instants import Clock
+from deploy.engine.instants import Clock, Wait
 from deploy.engine.jobs import Analyst
 from deploy.engine.settings import EngineSettings
 from deploy.engine.store import ACTIVE, Job, Store
@@ -19,9 +19,9 @@ class FaultyAnalyst(Analyst):
     """Analyses, but for what the plan says. Whether a job gets stuck is decided once, when its turn comes."""
 
     def __init__(
-        self, store: Store, settings: EngineSettings, clock: Clock, listener: Listener, *, strikes: Strikes
+        self, store: Store, settings: EngineSettings, clock: Clock, listener: Listener, *, wait: Wait, strikes: Strikes
     ) -> None:
-        super().__init__(store, settings, clock, listener)
+        super().__init__(store, settings, clock, listener, wait=wait)
         self._strikes = strikes
         self._met: set[str] = set()
         self._stuck: set[str] = set()

@@ -4,8 +4,7 @@ import dataclasses
 import io
 import json
 import re
-import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,14 +12,18 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
 
+from deploy.engine.faults.connections import ConnectionClosed, break_off
 from deploy.engine.faults.conversations import Traits, of_conversation, of_job
 from deploy.engine.faults.plan import (
+    AnswerMoment,
     Away,
     CallFault,
     CallKind,
     ConnectionLost,
     EmptyAnswer,
     ErrorAnswer,
+    NoAnswer,
+    RetryAfter,
     RubbishAnswer,
     ShortToken,
     SlowAnswer,
@@ -29,6 +32,7 @@ from deploy.engine.faults.plan import (
     WebhookEarly,
     name_of,
 )
+from deploy.engine.instants import Wait
 from deploy.engine.store import TOO_MANY_JOBS, UNKNOWN_CONVERSATION, UNKNOWN_JOB
 from deploy.engine.tokens import BAD_CREDENTIALS, BAD_TOKEN
 
@@ -43,15 +47,6 @@ _JOB = re.compile(r"/v1/job/(?P<job>[^/]+)(?:/.*)?")
 _CONVERSATION = re.compile(r"/v1/conversations/(?P<conversation>[^/]+)(?:/.*)?")
 _MAX_PEEK = 1024**2
 _HTML = "<html><body><h1>Welcome to nginx!</h1></body></html>"
-
-
-class ConnectionClosed(ConnectionResetError):  # noqa: N818 - it says what is to be done
-    """Nothing is to be answered: WSGI servers close the connection where an application raises it.
-
-    Waitress takes any `OSError` for a client that is gone, where it is started with `log_socket_errors=False`.
-    Werkzeug's own server takes any `ConnectionError` for one, but then waits for its next request, so `Door` shuts
-    its socket.
-    """
 
 
 class EarlySender(Protocol):
@@ -71,7 +66,7 @@ class Door:
         engine: "Engine",
         strikes: "Strikes",
         courier: EarlySender,
-        wait: Callable[[float], object],
+        wait: Wait,
     ) -> None:
         self._app = app
         self._engine = engine
@@ -83,22 +78,22 @@ class Door:
         """Answer, or raise `ConnectionClosed`."""
         try:
             answer = self._answer(environ)
-        except ConnectionClosed:
-            if isinstance(connection := environ.get("werkzeug.socket"), socket.socket):
-                connection.shutdown(socket.SHUT_RDWR)
+        except ConnectionClosed as closed:
+            break_off(environ, closed.how)
             raise
         return answer(environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment) -> Response:
         call = self._target(environ)
         if self._strikes.first(call, Away):
-            raise ConnectionClosed("the engine is away")
+            raise ConnectionClosed("the engine is away", how="closed")
         fault = self._strikes.first(call, Unanswered)
         if fault is not None:
             return self._struck(Response(), None, fault, call)
         answer = Response.from_app(self._app, environ, buffered=True)
-        if answer.status_code < HTTPStatus.BAD_REQUEST:
-            after, told = dataclasses.replace(call, moment="after"), answer.get_json(silent=True)
+        moment = _moment(answer.status_code)
+        if moment is not None:
+            after, told = dataclasses.replace(call, moment=moment), answer.get_json(silent=True)
             for altering in self._strikes.on(after, CallFault):
                 answer = self._struck(answer, told, altering, after)
         return answer
@@ -107,7 +102,11 @@ class Door:
         """What becomes of *answer*, whatever others made of what the engine *told*; nothing where it was not asked."""
         match fault:
             case ConnectionLost():
-                raise ConnectionClosed(f"the connection is closed {fault.when} the call was heard")
+                raise ConnectionClosed(f"not answered {fault.when} the call was heard", how=fault.how)
+            case NoAnswer():
+                raise ConnectionClosed(f"not answered {fault.when} the call was heard", how="held")
+            case RetryAfter():
+                answer.headers["Retry-After"] = str(fault.retry_after_s)
             case ErrorAnswer():
                 answer = self._error(fault, call)
             case SlowAnswer():
@@ -170,6 +169,13 @@ class Door:
             return of_job(self._engine.store, found["job"])
         found = _CONVERSATION.fullmatch(path)
         return of_conversation(self._engine.store, found["conversation"]) if found else {}
+
+
+def _moment(status: int) -> AnswerMoment | None:
+    """What may strike an answer of the engine's own: a good one, or 429 over its cap; a refusal stays what it is."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return "after"
+    return "throttled" if status == HTTPStatus.TOO_MANY_REQUESTS else None
 
 
 def _submitted(environ: WSGIEnvironment) -> Traits:

@@ -1,6 +1,5 @@
 """Where faults enter an engine: the one seam."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from deploy.engine.faults.analyst import FaultyAnalyst
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
     from deploy.engine.engine import Engine
 
 
-def install(engine: "Engine", *, wait: Callable[[float], object]) -> None:
+def install(engine: "Engine") -> None:
     """Put faulty collaborators in place of the honest ones, before the engine starts."""
-    settings, store, clock = engine.settings, engine.store, engine.clock
+    settings, store, clock, wait = engine.settings, engine.store, engine.clock, engine.wait
     strikes = Strikes(Plan(faults=list(settings.faults), seed=settings.faults_seed), clock)
     courier = FaultyCourier(store, settings, clock, strikes)
-    analyst = FaultyAnalyst(store, settings, clock, engine.listener, strikes=strikes)
+    analyst = FaultyAnalyst(store, settings, clock, engine.listener, wait=wait, strikes=strikes)
     surface: WSGIApplication = Door(engine.app.wsgi_app, engine=engine, strikes=strikes, courier=courier, wait=wait)
     if settings.faults_api:
         surface = Beside(build_control(engine, strikes, analyst), surface)

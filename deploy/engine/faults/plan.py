@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 Moment = Literal["before", "after"]
+#: Of a call that was answered: as it should be, or with 429 because the cap is reached.
+AnswerMoment = Literal["after", "throttled"]
 CallKind = Literal["submissions", "reads", "tokens", "others"]
 Status = Literal["scheduled", "in_progress", "completed", "failed"]
 
@@ -32,7 +34,7 @@ class Target:
     status: str | None = None
     path: str = ""
     kind: CallKind = "others"
-    moment: Moment = "before"
+    moment: Moment | AnswerMoment = "before"
 
 
 class Switch(BaseModel):
@@ -160,9 +162,29 @@ class ErrorAnswer(Unanswered):
 
 
 class ConnectionLost(Unanswered):
-    """Not answered: the connection is closed without a byte."""
+    """Not answered: the connection ends without a byte, by a reset or as if all had been said."""
 
     fault: Literal["connection_closed"]
+    how: Literal["reset", "closed"] = "reset"
+
+
+class NoAnswer(Unanswered):
+    """Not answered: the connection stays open, without a byte, until the client has waited long enough."""
+
+    fault: Literal["no_answer"]
+    when: Moment = "after"
+
+
+class RetryAfter(CallFault):
+    """The engine's own 429, over its cap, says when to come back."""
+
+    fault: Literal["retry_after"]
+    on: Literal["submissions"] = "submissions"
+    retry_after_s: int = Field(ge=0)
+
+    def matches(self, target: Target) -> bool:
+        """Whether the call was refused because of the cap."""
+        return target.moment == "throttled" and super().matches(target)
 
 
 class Altered(CallFault):
@@ -234,8 +256,8 @@ class JobFailed(Fault):
 
 AnyFault = Annotated[
     WebhookDropped | WebhookDuplicated | WebhookReordered | WebhookDelayed | WebhookForged | WebhookBody | WebhookKey
-    | WebhookEarly | ErrorAnswer | ConnectionLost | SlowAnswer | EmptyAnswer | RubbishAnswer | ShortToken | Away
-    | JobStuck | JobFailed,
+    | WebhookEarly | ErrorAnswer | RetryAfter | ConnectionLost | NoAnswer | SlowAnswer | EmptyAnswer | RubbishAnswer
+    | ShortToken | Away | JobStuck | JobFailed,
     Field(discriminator="fault"),
 ]  # fmt: skip
 

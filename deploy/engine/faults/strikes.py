@@ -1,4 +1,4 @@
-"""Which target is struck: one seeded generator, counts per switch, and a log for the story of a failing test."""
+"""Which target is struck: a seeded generator and counts per switch, and a log for the story of a failing test."""
 
 import collections
 import dataclasses
@@ -18,15 +18,16 @@ Kind = TypeVar("Kind", bound=Switch)
 
 @dataclasses.dataclass(slots=True)
 class _Count:
-    """What a switch has seen and done since it was set."""
+    """What a switch has seen and done since it was set, and its luck: its own, whatever else is asked meanwhile."""
 
+    random: random.Random
     met: int = 0
     struck: int = 0
     per_target: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
 
 class Strikes:
-    """The plan in force. The same plan and the same order of questions give the same strikes."""
+    """The plan in force: whether a switch strikes the n-th target that it matches follows from the plan alone."""
 
     def __init__(self, plan: Plan, clock: Clock) -> None:
         self._clock = clock
@@ -42,7 +43,10 @@ class Strikes:
         self._plan = plan
         self._since: datetime = self._clock()
         self._random = random.Random(plan.seed)  # noqa: S311 - to be repeated, not to be secret
-        self._counts = [_Count() for _ in plan.faults]
+        self._counts = [
+            _Count(random.Random(f"{plan.seed}/{number}"))  # noqa: S311 - as above
+            for number in range(len(plan.faults))
+        ]
         self._log: collections.deque[dict[str, Any]] = collections.deque(maxlen=LOG_LENGTH)
 
     def on(self, target: Target, kind: type[Kind]) -> Iterator[Kind]:
@@ -96,7 +100,7 @@ class Strikes:
             return False
         if fault.each is not None and count.per_target[target.key] >= fault.each:
             return False
-        return fault.rate == 1 or self._random.random() < fault.rate
+        return fault.rate == 1 or count.random.random() < fault.rate
 
 
 def _strike(switch: Switch, target: Target, now: datetime) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class Dispatcher:
         store: the queues and tasks.
         identity: signs the OIDC tokens.
         clock: the present moment, aware.
+        speed: how many seconds of *clock* pass in a second of the machine's.
         tombstone: how long a finished task's name stays taken.
         connect: opens the session for one delivery.
     """
@@ -73,12 +74,14 @@ class Dispatcher:
         *,
         identity: Identity,
         clock: Callable[[], datetime],
+        speed: float = 1.0,
         tombstone: timedelta,
         connect: Connect,
     ) -> None:
         self._store = store
         self._identity = identity
         self._clock = clock
+        self._speed = speed
         self._tombstone = tombstone
         self._connect = connect
         self._paces: dict[str, Pace] = {}
@@ -120,7 +123,7 @@ class Dispatcher:
 
     def _sleep(self) -> None:
         next_at = self.next_due_at()
-        wait = _LONGEST_SLEEP if next_at is None else (next_at - self._clock()).total_seconds()
+        wait = _LONGEST_SLEEP if next_at is None else (next_at - self._clock()).total_seconds() / self._speed
         with self._changed:
             if not self._woken and not self._stopping and wait > 0:
                 self._changed.wait(min(wait, _LONGEST_SLEEP))

@@ -75,6 +75,7 @@ class TasksServer:
         path: the SQLite file; None keeps everything in memory.
         identity: signs the OIDC tokens of deliveries.
         clock: the present moment, aware.
+        speed: how many seconds of *clock* pass in a second of the machine's; deadlines are the machine's.
         tombstone: how long a finished or deleted task's name stays taken.
         dispatching: deliver by itself, as tasks become due. False holds everything: `run_next` and `run_due` deliver.
         connect: opens the session for one delivery; tests may lead it into the process.
@@ -89,13 +90,16 @@ class TasksServer:
         path: Path | None = None,
         identity: Identity,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        speed: float = 1.0,
         tombstone: timedelta = TOMBSTONE,
         dispatching: bool = True,
         connect: Connect = direct,
     ) -> None:
         self._dispatching = dispatching
         self._store = TaskStore(path)
-        self._dispatcher = Dispatcher(self._store, identity=identity, clock=clock, tombstone=tombstone, connect=connect)
+        self._dispatcher = Dispatcher(
+            self._store, identity=identity, clock=clock, speed=speed, tombstone=tombstone, connect=connect
+        )
         self._service = CloudTasks(self._store, clock=clock, tombstone=tombstone, changed=self._dispatcher.wake)
         self._grpc: grpc.Server | None = None
 

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from deploy.engine.analysis.heard import Listener
 from deploy.engine.engine import Engine, create_engine
+from deploy.engine.instants import Wait
 from deploy.engine.settings import EngineSettings
 
 AGENT = {"name": "Ann Agent", "email": "ann@shop.example"}
@@ -107,11 +108,20 @@ def _json(raw: bytes) -> Any:
 
 
 class Stage:
-    """One engine on replay, told what is said in which recording."""
+    """One engine on replay, told what is said in which recording. Waiting moves the clock, unless *wait* does else."""
 
-    def __init__(self, root: Path, outside: Outside, *, listener: Listener | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        root: Path,
+        outside: Outside,
+        *,
+        listener: Listener | None = None,
+        wait: Wait | None = None,
+        **settings: Any,
+    ) -> None:
         self.outside = outside
         self.clock = Clock()
+        self.wait = wait or self.clock.advance
         self.transcripts = root / "transcripts"
         self.transcripts.mkdir(exist_ok=True)
         self.settings = EngineSettings(
@@ -123,13 +133,16 @@ class Stage:
                 **settings,
             }
         )
-        self.engine: Engine = create_engine(self.settings, clock=self.clock, listener=listener, wait=self.clock.advance)
+        self.engine: Engine = create_engine(self.settings, clock=self.clock, listener=listener, wait=self._wait)
         self.token = ""
 
     def restarted(self) -> None:
         """The engine dies without a word, and another takes its place."""
         self.engine.store.close()
-        self.engine = create_engine(self.settings, clock=self.clock, wait=self.clock.advance)
+        self.engine = create_engine(self.settings, clock=self.clock, wait=self._wait)
+
+    def _wait(self, seconds: float) -> object:
+        return self.wait(seconds)
 
     def recording(self, name: str, turns: list[dict[str, Any]] | None = None, duration: float = 20.0) -> str:
         """Publish a recording that the engine can replay; return its URL."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from deploy.engine.faults.connections import ConnectionClosed
 from deploy.engine.faults.courier import FaultyCourier
-from deploy.engine.faults.door import ConnectionClosed
 from deploy.engine.jobs import Analyst
 from deploy.engine.webhooks import Courier
 from tests.contract.engine.stage import Stage, StageFactory
@@ -219,13 +219,40 @@ def test_a_submission_breaks(stage: Stage, status: int, when: str, accepted: lis
     assert listed(stage) == accepted
 
 
+@pytest.mark.parametrize("retry_after", [None, 5])
+def test_over_its_own_cap_the_engine_says_when_to_come_back_only_if_told_to(
+    make_stage: StageFactory, retry_after: int | None
+) -> None:
+    """Nothing is queued either way."""
+    stage = make_stage(faults_api=True, max_active_jobs=1)
+    stage.fail(*([] if retry_after is None else [{"fault": "retry_after", "retry_after_s": retry_after}]))
+    accepted = stage.ask("POST", SUBMIT, submission(stage, "a1"))
+    answer = stage.ask("POST", SUBMIT, submission(stage, "a2"))
+    assert (answer.status_code, answer.get_json()["statusCode"]) == (429, 429)
+    assert "limit of maximum of `1` number of concurrent jobs" in answer.get_json()["message"]
+    assert answer.headers.get("Retry-After") == (None if retry_after is None else str(retry_after))
+    assert (accepted.status_code, accepted.headers.get("Retry-After"), listed(stage)) == (201, None, ["a1"])
+    stage.engine.run_pending()
+    assert listed(stage) == ["a1"]
+
+
+@pytest.mark.parametrize(
+    ("switch", "how"),
+    [
+        ({"fault": "connection_closed"}, "reset"),
+        ({"fault": "connection_closed", "how": "closed"}, "closed"),
+        ({"fault": "no_answer", "when": "before"}, "held"),
+    ],
+)
 @pytest.mark.parametrize(("when", "accepted"), [("before", []), ("after", ["a1"])])
-def test_a_submission_s_connection_is_closed(stage: Stage, when: str, accepted: list[str]) -> None:
+def test_a_submission_is_not_answered(
+    stage: Stage, switch: dict[str, Any], how: str, when: str, accepted: list[str]
+) -> None:
     """The lost 201 is one whose job exists."""
-    stage.fail({"fault": "connection_closed", "on": "submissions", "when": when})
-    with pytest.raises(ConnectionClosed):
+    stage.fail({**switch, "on": "submissions", "when": when})
+    with pytest.raises(ConnectionClosed) as closed:
         stage.ask("POST", SUBMIT, submission(stage))
-    assert listed(stage) == accepted
+    assert (closed.value.how, listed(stage)) == (how, accepted)
 
 
 def test_a_submission_is_accepted_and_answered_late(stage: Stage) -> None:

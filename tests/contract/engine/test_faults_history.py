@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from deploy.engine.faults.door import ConnectionClosed
+from deploy.engine.faults.connections import ConnectionClosed
 from tests.contract.engine.stage import Outside, Stage
 
 SUBMIT = "/v1/process/audio/url"
@@ -47,7 +47,8 @@ of_webhooks = st.one_of(
 )
 of_calls = st.one_of(
     switches("error_answer", status=st.sampled_from([429, 500, 502, 504]), when=when, on=submissions),
-    switches("connection_closed", when=when, on=submissions),
+    switches("connection_closed", when=when, on=submissions, how=st.sampled_from(["reset", "closed"])),
+    switches("no_answer", when=when, on=submissions),
     switches("slow_answer", by_s=late, on=submissions),
 )
 of_jobs = st.one_of(switches("job_failed"), switches("job_stuck", at=st.sampled_from(["scheduled", "in_progress"])))

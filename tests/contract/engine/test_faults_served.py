@@ -1,9 +1,13 @@
 """Faults over a real socket: connections that close, answers that come too late, and threads that race."""
 
+import contextlib
+import errno
 import json
+import select
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,31 +69,77 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         process.stdout.close()
 
 
-def raw_answer(url: str, request: bytes) -> bytes:
-    """All that comes back over one connection until it is closed."""
+@pytest.fixture
+def werkzeug(make_stage: StageFactory) -> Iterator[Served]:
+    """For tests that serve the engine from their own process."""
+    server = make_server("127.0.0.1", 0, make_stage(faults_api=True).engine.app, threaded=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield Served(f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(params=["served", "werkzeug"])
+def either(request: pytest.FixtureRequest) -> Served:
+    """The engine's own server, and Werkzeug's."""
+    server: Served = request.getfixturevalue(request.param)
+    return server
+
+
+def asked(url: str) -> socket.socket:
+    """A connection on which `GET /health` was sent."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5) as connection:
-        connection.sendall(request)
-        answer = b""
-        while piece := connection.recv(4096):
-            answer += piece
-    return answer
+    connection = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5)
+    connection.sendall(b"GET /health HTTP/1.1\r\nHost: engine\r\n\r\n")
+    return connection
 
 
-def test_a_closed_connection_carries_not_a_byte(served: Served) -> None:
-    """No status, no headers: the server says nothing at all, and answers the next connection."""
-    request = b"GET /health HTTP/1.1\r\nHost: engine\r\n\r\n"
-    served.fail({"fault": "connection_closed", "path": "/health", "next": 1})
-    assert raw_answer(served.url, request) == b""
-    assert requests.get(f"{served.url}/health", timeout=5).json() == {"status": "ok"}
+def test_a_connection_is_reset(either: Served) -> None:
+    """Not a byte, and no end either: ECONNRESET. The next connection is answered."""
+    either.fail({"fault": "connection_closed", "path": "/health", "next": 3})
+    for _ in range(3):
+        with asked(either.url) as connection, pytest.raises(ConnectionResetError) as caught:
+            connection.recv(1)
+        assert caught.value.errno == errno.ECONNRESET
+    assert requests.get(f"{either.url}/health", timeout=5).json() == {"status": "ok"}
+
+
+def test_a_connection_is_closed(either: Served) -> None:
+    """As a server does that has said all it had to say: not a byte, then the end."""
+    either.fail({"fault": "connection_closed", "how": "closed", "path": "/health", "next": 3})
+    for _ in range(3):
+        with asked(either.url) as connection:
+            assert connection.recv(1) == b""
+    assert requests.get(f"{either.url}/health", timeout=5).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize(("when", "exists"), [("before", False), ("after", True)])
-def test_a_client_sees_a_reset(served: Served, when: str, *, exists: bool) -> None:
-    served.fail({"fault": "connection_closed", "on": "submissions", "when": when})
-    with pytest.raises(requests.ConnectionError, match="Connection aborted"):
-        served.submit(f"reset {when}")
-    assert (f"reset {when}" in served.attempts()) is exists
+def test_a_submission_is_reset(either: Served, when: str, *, exists: bool) -> None:
+    """Before its job exists, or after."""
+    either.fail({"fault": "connection_closed", "on": "submissions", "when": when})
+    with pytest.raises(requests.ConnectionError, match="Connection reset by peer"):
+        either.submit(f"reset {when}")
+    assert (f"reset {when}" in either.attempts()) is exists
+
+
+def test_a_submission_is_accepted_and_never_answered(either: Served) -> None:
+    """The client waits as long as it cares to; its job exists."""
+    either.fail({"fault": "no_answer", "on": "submissions"})
+    with pytest.raises(requests.ReadTimeout):
+        either.submit("unanswered", timeout=LATE_S / 3)
+    assert "unanswered" in either.attempts()
+
+
+def test_however_many_wait_for_nothing_the_others_are_answered(served: Served) -> None:
+    """More than there are threads, and more connections than waitress takes unasked."""
+    served.fail({"fault": "no_answer", "path": "/health", "when": "before"})
+    with contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(asked(served.url)) for _ in range(300)]
+        began = time.monotonic()
+        assert served.session.get(f"{served.url}/ready", timeout=5).status_code == 200
+        assert time.monotonic() - began < 2
+        heard, _, _ = select.select(waiting, [], [], 0)
+        assert heard == []
 
 
 def test_a_client_times_out_though_its_job_was_accepted(served: Served) -> None:
@@ -120,21 +170,6 @@ def test_scheduled_comes_before_the_answer_though_couriers_race_for_it(served: S
         told = [post["body"] for post in outside.posts if post["path"] == f"/hook/{number}"]
         assert {"id": answer.json()["jobId"], "status": "scheduled"} in told
         assert [body["status"] for body in told].count("scheduled") == 1
-
-
-def test_werkzeug_s_server_closes_the_connection_too(make_stage: StageFactory) -> None:
-    """For tests that serve the engine from their own process."""
-    stage = make_stage(faults='[{"fault": "connection_closed", "path": "/health", "next": 1}]')
-    server = make_server("127.0.0.1", 0, stage.engine.app, threaded=True)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/health"
-    try:
-        with pytest.raises(requests.ConnectionError, match="Connection aborted"):
-            requests.get(url, timeout=5)
-        assert requests.get(url, timeout=5).json() == {"status": "ok"}
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_faults_can_be_given_by_a_file(tmp_path: Path) -> None:

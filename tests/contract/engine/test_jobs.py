@@ -1,7 +1,9 @@
 """The life of a job, its audio, and what a death of the engine does to it."""
 
 import contextlib
+import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ from deploy.engine.engine import create_engine
 from deploy.engine.errors import SettingsError
 from deploy.engine.settings import EngineSettings
 from tests.contract.engine.stage import Stage, StageFactory
+
+#: Half a minute after a stage's clock began.
+STARTED = datetime(2026, 11, 22, 10, 0, 30, tzinfo=UTC)
 
 
 def reason(stage: Stage, job_id: str) -> str:
@@ -226,3 +231,47 @@ def test_without_a_model_the_engine_runs_and_says_so(make_stage: StageFactory, t
     _, job_id = stage.submit(stage.recording("call"))
     stage.engine.run_pending()
     assert reason(stage, job_id) == ready.get_json()["reason"]
+
+
+def test_a_job_lasts_its_share_of_the_recording(make_stage: StageFactory) -> None:
+    """Completed, and told so, when 40 % of the length have passed since it started, and not before."""
+    stage = make_stage(processing_share=0.4)
+    _, job_id = stage.submit(stage.recording("call", duration=600.0))
+    stage.clock.advance(30)  # waits for its turn
+    stage.engine.run_pending()
+    job = stage.engine.store.job(job_id)
+    assert (job.started_at, job.ended_at) == (STARTED, STARTED + timedelta(seconds=240))
+
+
+def test_a_death_does_not_start_its_time_again(make_stage: StageFactory) -> None:
+    """What is left of a job's time is counted from its first start; without time left it ends at once."""
+    stage = make_stage(processing_share=0.4)
+    _, job_id = stage.submit(stage.recording("call", duration=600.0))
+    stage.clock.advance(30)
+
+    def ends_half_way(seconds: float) -> bool:
+        stage.clock.advance(seconds / 2)
+        return True
+
+    stage.wait = ends_half_way
+    stage.engine._fetcher.step()
+    stage.engine.analyst.step()
+    assert stage.status(job_id) == "in_progress"
+    stage.wait = stage.clock.advance
+    stage.restarted()
+    stage.engine.run_pending()
+    job = stage.engine.store.job(job_id)
+    assert (job.started_at, job.ended_at) == (STARTED, STARTED + timedelta(seconds=240))
+
+
+def test_a_store_of_an_earlier_version_is_taken_over(stage: Stage) -> None:
+    """Jobs that started before it was written down when go on, from their acceptance."""
+    _, job_id = stage.submit(stage.recording("call"))
+    stage.engine.store.close()
+    with contextlib.closing(sqlite3.connect(stage.settings.state / "engine.sqlite3")) as old:
+        old.execute("ALTER TABLE jobs DROP COLUMN started_at")
+        old.execute("UPDATE jobs SET status = 'in_progress'")
+        old.commit()
+    stage.restarted()
+    stage.engine.run_pending()
+    assert stage.status(job_id) == "completed"

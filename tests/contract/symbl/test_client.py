@@ -199,7 +199,7 @@ def test_reads_tell_absence_from_failure(symbl: SymblStandIn) -> None:
     assert client.job_status("j") is None
     symbl.on(path, Answer(body={"id": "j", "status": "in_progress"}, headers=(("X-Job-Error", "why"),)))
     assert client.job_status("j") is JobStatus.IN_PROGRESS
-    assert client.failure_reason("j") == "why"
+    assert client.verdict("j").reason == "why"
     for answer, error in (
         (Answer(503, b""), TryLater),
         (Answer(429, b""), TryLater),

@@ -19,6 +19,7 @@ from google.cloud import tasks_v2
 from deploy.local.tasks import TasksServer
 from tests.callee import Call, Callee, HttpCallee, ManualClock
 from tests.contract.tasks.conftest import LOCATION, a_task, connected
+from tests.fast_clock import FastClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +65,23 @@ def test_a_task_goes_out_at_once_and_again_after_a_failure(
     eta = [float(c.headers["X-CloudTasks-TaskETA"]) for c in (first, second)]
     assert eta[1] - eta[0] >= 0.05
     assert gone(busy_server)
+    callee.close()
+
+
+def test_where_the_clock_is_fast_a_back_off_is_short(identity: Identity) -> None:
+    """An hour of a clock that runs 180,000 times as fast takes 20 ms."""
+    answers, clock = [503], FastClock(180_000)
+    callee = HttpCallee(lambda _: answers.pop() if answers else 200)
+    server = TasksServer(identity=identity, clock=clock, speed=clock.speed)
+    client = connected(server.start())
+    retry = tasks_v2.RetryConfig(min_backoff=timedelta(hours=1), max_backoff=timedelta(hours=1))
+    client.create_queue(parent=LOCATION, queue=tasks_v2.Queue(name=NAME, retry_config=retry))
+    client.create_task(parent=NAME, task=a_task(url=callee.url))
+    first, second = callee.wait_for(2)
+    eta = [float(c.headers["X-CloudTasks-TaskETA"]) for c in (first, second)]
+    assert eta[1] - eta[0] >= 3600
+    assert gone(server)
+    server.stop()
     callee.close()
 
 

@@ -44,7 +44,12 @@ TARGETS = (
     "sweep_jobs",
 )
 FUNCTIONS = "http://functions.test"
-QUEUE = {Stage.DISPATCH: "dispatch-jobs", Stage.SUBMIT: "submit-job", Stage.COLLECT: "collect-results"}
+QUEUE = {
+    Stage.DISPATCH: "dispatch-jobs",
+    Stage.SUBMIT: "submit-job",
+    Stage.COLLECT: "collect-results",
+    Stage.INGEST: "collect-results",
+}
 
 
 def functions_apps() -> dict[str, flask.Flask]:
@@ -115,11 +120,14 @@ class Installation:
     set_environment: Callable[..., None]
     settings: dict[str, str]
     clock: ManualClock
+    put_off: list[tuple[timedelta, Callable[[], None]]] = dataclasses.field(default_factory=list)  #: for later
 
     def configure(self, **settings: str) -> None:
         """Start the functions anew with other settings."""
         self.set_environment(**{**self.settings, **settings})
-        bootstrap.services().clock = self.clock  # type: ignore[method-assign]  # the one clock of this installation
+        services = bootstrap.services()
+        services.clock = self.clock  # type: ignore[method-assign]  # the one clock of this installation
+        services.later = lambda wait, do: self.put_off.append((wait, do))  # type: ignore[method-assign]  # likewise
 
     @property
     def bucket(self) -> str:

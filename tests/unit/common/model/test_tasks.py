@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
+from cloudevents.http import from_http
 
 from common.model.intelligence import SECTION_NAMES, Section, SectionState
 from common.model.lifecycle import JobStatus
-from common.model.tasks import Stage, collect_task, dispatch_task, owed, submit_task
-from tests.factories import NOW, a_job
+from common.model.tasks import Stage, collect_task, dispatch_task, ingest_task, owed, submit_task
+from tests.factories import NOW, a_job, a_recording
 
 
 @pytest.mark.parametrize(
@@ -54,9 +56,27 @@ def test_the_same_cause_has_the_same_name() -> None:
         collect_task(job, event_id="e2"),
         dispatch_task(cause="a"),
         dispatch_task(cause="b", not_before=NOW),
+        ingest_task(a_recording(1)),
+        ingest_task(a_recording(1, generation=7)),
     ]
 
     assert submit_task(job).name == tasks[0].name
     assert len({task.name for task in tasks}) == len(tasks)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,500}", task.name) for task in tasks)
     assert tasks[5].body["event_id"] == "e1"
+
+
+def test_a_lost_event_is_sent_again_as_the_bucket_would() -> None:
+    """A CloudEvent in HTTP binary mode, of any name that an object may have; headers are ASCII."""
+    stored = a_recording(name="Größe/100 %/a\U0001f3a7.wav")
+
+    task = ingest_task(stored)
+    event = from_http(task.headers, json.dumps(task.body).encode())
+
+    assert all(value.isascii() for value in task.headers.values())
+    assert event["type"] == "google.cloud.storage.object.v1.finalized"
+    assert event["source"] == "//storage.googleapis.com/projects/_/buckets/recordings"
+    assert event["subject"].startswith("objects/Gr%C3%B6%C3%9Fe/")
+    data = event.get_data()
+    assert data is not None
+    assert (data["name"], data["generation"]) == (stored.name, str(stored.generation))

@@ -139,6 +139,20 @@ def test_the_same_seed_and_order_give_the_same_strikes(rates: list[float], seed:
     assert (struck(again, keys), again.random_uuid(), again.as_json()) == told
 
 
+@given(rate=st.floats(0, 1), seed=st.integers(), among=st.text("abx", max_size=40))
+def test_what_else_happens_changes_no_luck(rate: float, seed: int, among: str) -> None:
+    """Two switches draw apart: other targets in between, as with other timing, change nothing for the first one's."""
+    plan = strikes(
+        {"fault": "job_failed", "name": "ours", "rate": rate},
+        {"fault": "job_failed", "name": "others", "rate": 0.5},
+        seed=seed,
+    )
+    alone = strikes({"fault": "job_failed", "name": "ours", "rate": rate}, seed=seed)
+    told = [bool(plan.first(Target(key=key, name="others" if key == "x" else "ours"), Fault)) for key in among]
+    ours = [hit for hit, key in zip(told, among, strict=True) if key != "x"]
+    assert ours == [bool(alone.first(Target(key=key, name="ours"), Fault)) for key in among if key != "x"]
+
+
 @settings(max_examples=10, derandomize=True)
 @given(rate=st.floats(0.1, 0.9), seed=st.integers(0, 2**32))
 def test_a_rate_is_kept_in_the_long_run(rate: float, seed: int) -> None:

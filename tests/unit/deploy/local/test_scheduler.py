@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from deploy.local.identity import Identity
 from deploy.local.scheduler import Job, Scheduler, next_run
 from tests.callee import Call, Callee, HttpCallee, ManualClock
+from tests.fast_clock import FastClock
 
 IDENTITY = Identity.create()
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,6 +68,21 @@ def test_a_job_runs_again_and_again_until_it_is_stopped() -> None:
         scheduler.stop()
         callee.close()
     assert due == sorted(set(due))
+
+
+def test_where_the_clock_is_fast_a_period_is_short() -> None:
+    """An hour of a clock that runs 180,000 times as fast takes 20 ms."""
+    callee, clock = HttpCallee(), FastClock(180_000)
+    job = a_job(callee.url, timedelta(hours=1))
+    scheduler = Scheduler([job], identity=IDENTITY, clock=clock, speed=clock.speed)
+    scheduler.start()
+    try:
+        first, second = callee.wait_for(2)
+    finally:
+        scheduler.stop()
+        callee.close()
+    due = [datetime.fromisoformat(call.headers["X-CloudScheduler-ScheduleTime"]) for call in (first, second)]
+    assert due[1] - due[0] >= timedelta(hours=1)
 
 
 def test_two_executions_of_a_job_never_overlap() -> None:
