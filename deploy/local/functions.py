@@ -97,6 +97,12 @@ def main() -> int:
     except PortTaken as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    serve(server)
+    return 0
+
+
+def serve(server: FunctionsServer) -> None:
+    """Answer until SIGTERM or SIGINT."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -104,7 +110,6 @@ def main() -> int:
     sys.stderr.write(f"Functions ready at http://{HOST}:{server.port}\n")
     ended.wait()
     server.stop()
-    return 0
 
 
 if __name__ == "__main__":

@@ -79,14 +79,15 @@ class _Article:
             self._agenda.at(START + self._ends[number] + HOP, lambda: self._ended(number))
 
     def _ended(self, number: int) -> None:
-        del self._ends[number]
-        self._analysed.append(number)
-        self._free_since = self._now
-        self._agenda.after(HOP, self._trigger)
+        """Known by webhook or by sweep, whichever is first."""
+        if number in self._ends:
+            del self._ends[number]
+            self._analysed.append(number)
+            self._free_since = self._now
+            self._agenda.after(HOP, self._trigger)
 
     def _sweep(self) -> None:
         for number, ends in list(self._ends.items()):
-            age = self._now - self._started[number]
-            heard = ends + HOP > self._now and not self._load.loses_webhook(number, 1)
-            if ends <= self._now and not heard and age > self._load.lengths[number] * OVERDUE_SHARE:
+            overdue = self._now - self._started[number] > self._load.lengths[number] * OVERDUE_SHARE
+            if overdue and ends <= self._now:
                 self._ended(number)
