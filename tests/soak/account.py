@@ -7,7 +7,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from common.model.intelligence import ResultsState
-from common.model.job import FailureClass, JobStatus, SymblAsyncRequest
+from common.model.job import FailureClass, SymblAsyncRequest
+from common.model.lifecycle import JobStatus
 from tests.soak.ledger import EngineJob, most_active
 
 if TYPE_CHECKING:
