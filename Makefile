@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help run engine test lint format bench lock clean distclean .run .test
+.PHONY: help run engine test lint format bench soak lock clean distclean .run .test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ format: .test ## put the code into shape
 
 bench: .test ## print ratios and counts: RPCs per recording, slot use, cold start
 	@$(BIN)/python -m pytest tests/benchmarks -m benchmark -n 0 -q -s
+
+soak: .test ## send 500 recordings through everything while everything fails (a quarter of an hour)
+	@$(BIN)/python -m pytest tests/soak -m soak -n 0 -q
 
 lock: .test ## resolve the dependencies in pyproject.toml again, with hashes
 	@$(BIN)/python deploy/lock.py

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 START_S = 30.0
 _POLL_S = 0.05
+#: All active jobs are in progress at once, those too that were accepted while we did not know.
+_SPARE_WORKERS = 4
 
 
 class Part:
@@ -49,11 +51,15 @@ class Part:
         self._starts = 0
         self._child: Child | None = None
 
-    def start(self, environment: Mapping[str, str]) -> None:
-        """Come back once it says that it is ready."""
+    def launch(self, environment: Mapping[str, str]) -> None:
+        """Start it, and do not wait."""
         self._starts += 1
         self._child = Child(self._argv, log=self.log, env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
         self._child.start()
+
+    def wait(self) -> None:
+        """Until it says that it is ready."""
+        assert self._child is not None
         give_up_at = time.monotonic() + START_S
         while self.log.read_text().count(self._ready) < self._starts:
             assert self._child.running, f"{self._argv} ended: see {self.log}"
@@ -116,7 +122,7 @@ class Installation:
             "ENGINE_REPLAY_DIR": str(transcripts),
             "ENGINE_ALLOW_PRIVATE_URLS": "true",
             "ENGINE_MAX_ACTIVE_JOBS": str(scene.engine_cap),
-            "ENGINE_WORKERS": "64",
+            "ENGINE_WORKERS": str(min(scene.cap + _SPARE_WORKERS, 64)),
             "ENGINE_PROCESSING_SHARE": str(scene.share),
             "ENGINE_FAULTS": json.dumps(scene.faults),
             "ENGINE_FAULTS_SEED": str(scene.seed),
@@ -135,17 +141,14 @@ class Installation:
         self._ended.close()
 
     def _start_all(self) -> None:
-        self._stack.start({})
-        self.start_engine()
-        self._start_functions()
+        self._stack.launch({})
+        self._stack.wait()  # before the engine takes up jobs whose audio it still has to fetch
+        self._engine.launch(self._engine_environment)
+        self._functions.launch(self._environment)
+        self._engine.wait()
+        self._functions.wait()
         with mock.patch.dict(os.environ, {"DATASTORE_EMULATOR_HOST": self._environment["DATASTORE_EMULATOR_HOST"]}):
             self._datastore = datastore.Client(project=PROJECT)
-
-    def start_engine(self) -> None:
-        self._engine.start(self._engine_environment)
-
-    def _start_functions(self) -> None:
-        self._functions.start(self._environment)
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -156,15 +159,15 @@ class Installation:
 
     def kill_functions(self) -> None:
         self._functions.kill()
-        self._start_functions()
+        self._functions.launch(self._environment)
+        self._functions.wait()
 
-    def kill_engine(self) -> None:
+    def kill_engine(self, *, away_s: float = 0) -> None:
+        """Kill it, and start it again after so many seconds of the fast clock."""
         self._engine.kill()
-        self.start_engine()
-
-    def end_engine(self) -> None:
-        """Kill it, and leave it dead."""
-        self._engine.kill()
+        self.clock.wait(away_s)
+        self._engine.launch(self._engine_environment)
+        self._engine.wait()
 
     def kill_everything(self) -> None:
         """Functions, engine, queues, stores: all at once. Their ports are waited for, so that all keep theirs."""

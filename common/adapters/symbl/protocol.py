@@ -186,7 +186,7 @@ def job_status(body: bytes) -> JobStatus:
     try:
         return JobStatus(status)
     except ValueError:
-        raise UnreadableAnswer(f"unknown job status {status!r}") from None
+        raise UnreadableAnswer(f"unknown job status {status[:40]!r}") from None
 
 
 def found_conversation(body: bytes, attempt_id: str) -> str | None:

@@ -11,7 +11,7 @@ import json
 import re
 from http.client import responses
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -36,7 +36,7 @@ _SHAPES = (
     (re.compile(rf"(?i)([0-9a-f]{{32}}{_SLASH})[0-9a-f]{{32}}"), rf"\1{CUT}"),
     (re.compile(r"(?i)\b(Bearer|Basic)\s+[^\s\"',<>]{16,}"), rf"\1 {CUT}"),
     (re.compile(rf"(?i)({_NAMED}[\"']?\s*(?::|{_EQUALS})\s*[\"']?)[^\s\"'<>,;&}}]{{16,}}"), rf"\1{CUT}"),
-    (re.compile(r"(?a)\beyJ[\w-]{8,}(?:\.[\w-]+){1,4}"), CUT),  # a JSON web token
+    (re.compile(r"(?a)(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]+){1,4}"), CUT),  # a JSON web token
     # A long opaque word, but for a SHA-256: that names a recording.
     (re.compile(r"(?a)(?<![\w-])(?![0-9a-f]{64}(?![\w-]))[\w-]{48,}"), CUT),
 )
@@ -59,12 +59,10 @@ def _cut_known(text: str, secrets: Collection[str]) -> str:
 
 
 def secrets_of(*, recording_url: str, webhook_url: str) -> frozenset[str]:
-    """What a submission's two URLs hold that nobody else may have."""
-    query = urlsplit(recording_url).query
-    grants = {value for _, value in parse_qsl(query) if len(value) >= _SHORTEST_GRANT}
-    written = {value for pair in query.split("&") if len(value := pair.partition("=")[2]) >= _SHORTEST_GRANT}
-    proof = webhook_url.rpartition("/")[2]
-    return frozenset({query, unquote(query), *grants, *written, proof} - {""})
+    """What a submission's two URLs hold that nobody else may have: as it is written there, and as it is meant."""
+    values = (pair.partition("=")[2] for pair in urlsplit(recording_url).query.split("&"))
+    grants = {value for value in values if len(value) >= _SHORTEST_GRANT}
+    return frozenset({*grants, *map(unquote, grants), webhook_url.rpartition("/")[2]})
 
 
 def request_text(

@@ -56,6 +56,35 @@ def test_no_secret_survives_in_an_answer(body: str, header: str) -> None:
     assert len(text) <= LIMIT
 
 
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("at http://x/y?k=v: 404", "at http://x/y?[cut] 404"),
+        ("https:\\/\\/x\\/y?k\\u003dv\\u0026l\\u003dw", "https:\\/\\/x\\/y?[cut]"),
+        ("Authorization: Bearer 0123456789abcdef", "Authorization: Bearer [cut]"),
+        ('{"accessToken": "0123456789abcdef"}', '{"accessToken": "[cut]"}'),
+        ("api-key=0123456789abcdef&x", "api-key=[cut]&x"),
+        ("not eyJhbGciOiJI.eyJzdWIiOiIx.c2ln", "not [cut]"),
+        (f"/{'0a' * 16}/{'9e' * 16}", f"/{'0a' * 16}/[cut]"),
+        ("opaque " + "k7-Z_" * 10, "opaque [cut]"),
+    ],
+)
+def test_what_looks_like_a_secret_is_cut(said: str, left: str) -> None:
+    """Whoever made it: an older token, another call's URL."""
+    assert cut_secrets(said) == left
+
+
+def test_a_secret_that_begins_with_another_is_cut_whole() -> None:
+    assert cut_secrets("12345678-and-more", {"12345678", "12345678-and-more"}) == CUT
+
+
+def test_a_signature_is_known_as_it_is_written_and_as_it_is_meant() -> None:
+    """An engine may decode what it repeats."""
+    secrets = secrets_of(recording_url="https://x/y?Expires=1&Signature=ab%2Bcd%2Fef%3Dgh%2Bijkl", webhook_url="w/p")
+
+    assert secrets == {"ab%2Bcd%2Fef%3Dgh%2Bijkl", "ab+cd/ef=gh+ijkl", "p"}
+
+
 @given(bodies)
 def test_an_answer_that_repeats_another_calls_secrets_repeats_none(body: str) -> None:
     """What a read repeats of a submission is known by its looks alone: its URLs, and an older token."""
