@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 
-from common.model.job import JobStatus
+from common.model.lifecycle import JobStatus
 from deploy.engine.faults.plan import FIELDS
 from tests.fast_clock import FastClock
 from tests.soak.account import Account, is_settled
