@@ -21,7 +21,7 @@ from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, SYMBL_SLOT, WEB
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
 from common.model.failures import Budgets
-from common.model.lifecycle import JobStatus
+from common.model.job import JobStatus
 from common.model.slot import Lease
 from deploy.local.datastore import DatastoreServer, load_indexes, wire
 from deploy.local.datastore.in_process import connect
@@ -133,7 +133,7 @@ class Account:
             tasks=Tasks(),
             cap=SLOTS,
             budgets=Budgets(),
-            clock=lambda: NOW,
+            now=NOW,
         ).sweep()
         return found, meter
 
