@@ -43,7 +43,7 @@ def test_a_job_without_an_end_stays_active() -> None:
 def test_the_least_time_is_that_of_a_list_schedule(work: list[timedelta], servers: int) -> None:
     """Between what the longest job or the shared work takes and what one server would; never over twice the best."""
     least = quickest(work, servers)
-    shared = max(max(work), sum(work, timedelta(0)) / servers)
+    shared = max(*work, sum(work, timedelta(0)) / servers)
     assert shared <= least + timedelta(microseconds=1)
     assert least <= 2 * shared
     assert quickest(work, 1) == sum(work, timedelta(0))
