@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,10 +20,12 @@ from common.model.failures import Budgets, given_up
 from common.model.job import FailureClass
 from common.model.lifecycle import JobStatus, Maker
 from common.model.slot import claimable, is_orphan
+from common.model.sweeping import SweepReport
 from common.model.tasks import collect_task, dispatch_task, owed
-from common.ports import AccountState, Inbox, RequestStore, SlotPool, SpeechIntelligence, TaskQueue
+from common.ports import AccountState, Inbox, RequestStore, SlotPool, SpeechIntelligence, SweepLog, TaskQueue
 from functions import _edge
 from functions._inquiry import Inquiry
+from functions._reconcile import Reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,12 +33,16 @@ if TYPE_CHECKING:
     import flask
     from flask.typing import ResponseReturnValue
 
+    from common.bootstrap import Services
+    from common.errors import Exchange
     from common.model.job import Attempt, SymblAsyncRequest
     from common.model.webhook import WebhookEvent
     from functions._inquiry import Standing
 
 T = TypeVar("T")
 
+#: A part of the sweep that is kept elsewhere: how often it met what.
+Step = Callable[[], Mapping[str, int]]
 #: What one run looks at; the next run goes on where this one stopped.
 BATCH = 200
 #: ... and for how long it begins to look at anything more: well within the function's time-out.
@@ -60,6 +66,7 @@ class Sweeper:
     cap: int
     budgets: Budgets
     clock: Callable[[], datetime]
+    further: Mapping[str, Step] = dataclasses.field(default_factory=dict)  #: done last, by name
 
     def __post_init__(self) -> None:
         self.now = self.clock()
@@ -73,6 +80,8 @@ class Sweeper:
         self._try("events", self._work_off_events)
         self._try("slots", self._free_orphans)
         self._try("dispatch", self._restart_dispatch)
+        for name, step in self.further.items():
+            self._try(name, lambda step=step: self.found.update(step()))  # type: ignore[misc]  # bound now
         return dict(self.found)
 
     def _try(self, what: str, step: Callable[[], None]) -> None:
@@ -199,11 +208,12 @@ class Sweeper:
         step: Callable[[SymblAsyncRequest, datetime], SymblAsyncRequest],
     ) -> SymblAsyncRequest:
         look_at = schedule.next_look(request, self.now)
+        exchange = self._last_words(request.attempts[-1])
 
         def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
             if not current.status.holds_slot:
                 return current
-            error = given_up(current, FailureClass.STUCK, said, now=self.now, budgets=self.budgets)
+            error = given_up(current, FailureClass.STUCK, said, now=self.now, budgets=self.budgets, exchange=exchange)
             if error is not None:
                 return current.failed(error, by=Maker.SWEEP, now=self.now)
             return step(current, look_at).looked_at(next_check_at=look_at)
@@ -211,6 +221,13 @@ class Sweeper:
         after = self._change(request, change)
         self._tell_if_failed(after)
         return after
+
+    def _last_words(self, attempt: Attempt) -> Exchange | None:
+        """What the engine says of a job that is about to be given up, as it says it."""
+        age = attempt.age(self.now)
+        if attempt.job_id is None or age is None or age < self.budgets.active_for:
+            return attempt.exchange
+        return self.engine.verdict(attempt.job_id).exchange
 
     def _still_unknown(self, request: SymblAsyncRequest, attempt: Attempt) -> None:
         """Sent, no answer stored, and the engine has no conversation of it, or none that it lists yet."""
@@ -235,7 +252,8 @@ class Sweeper:
         def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
             if current.status is not request.status or current.job_id != request.job_id:
                 return current
-            error = given_up(current, FailureClass.UNKNOWN, why, now=self.now, budgets=self.budgets)
+            said_last = current.attempts[-1].exchange
+            error = given_up(current, FailureClass.UNKNOWN, why, now=self.now, budgets=self.budgets, exchange=said_last)
             if error is not None:
                 return current.failed(error, by=Maker.SWEEP, now=self.now)
             return current.put_back(FailureClass.UNKNOWN, why=why, by=Maker.SWEEP, now=self.now, available_at=self.now)
@@ -324,6 +342,7 @@ class Sweeper:
 def sweep_jobs(request: flask.Request) -> ResponseReturnValue:  # noqa: ARG001  # the call is the message
     """Entry point of Cloud Scheduler."""
     s = services()
+    began_at = s.clock()
     found = Sweeper(
         requests=s.requests,
         slots=s.slots,
@@ -334,6 +353,29 @@ def sweep_jobs(request: flask.Request) -> ResponseReturnValue:  # noqa: ARG001  
         cap=s.settings.symbl_max_active_jobs,
         budgets=s.settings.budgets,
         clock=s.clock,
+        further={"bucket": lambda: _reconcile(s)},
     ).sweep()
     log.event("swept", **found)
+    _keep(SweepReport.of(found, began_at=began_at, ended_at=s.clock()), s.sweep_log)
     return {"found": found}
+
+
+def _reconcile(s: Services) -> Mapping[str, int]:
+    """Built where it runs, so that a bucket out of reach is no more than a step that failed."""
+    return Reconciler(
+        audio=s.audio,
+        recordings=s.recordings,
+        intake=s.intake,
+        scans=s.scans,
+        tasks=s.tasks,
+        every=s.settings.bucket_scan_interval,
+        now=s.clock(),
+    ).reconcile()
+
+
+def _keep(report: SweepReport, sweep_log: SweepLog) -> None:
+    """For people to read; a sweep has done its work without."""
+    try:
+        sweep_log.add(report)
+    except Exception as error:  # noqa: BLE001  # a report that cannot be kept must not look like a failed sweep
+        log.defect("sweep_report_not_kept", error)

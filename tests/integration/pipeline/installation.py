@@ -208,6 +208,7 @@ class Installation:
         answer = self.call_internal("sweep_jobs")
         assert answer.status_code == 200, answer.text
         found: dict[str, int] = answer.get_json()["found"]
+        found.pop("objects_scanned", None)  # the first sweep of each installation looks through its bucket
         return found
 
     def webhook(self, path: str, body: object) -> TestResponse:

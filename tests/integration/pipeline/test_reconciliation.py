@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from common.model.lifecycle import JobStatus
 from common.model.reconciliation import EVENT_DUE_AFTER
 from common.model.tasks import Stage
 from functions._reconcile import Reconciler
-from tests.factories import a_wav
+from tests.factories import a_wav, sample_calls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from common.model.tasks import Task
     from common.ports import TaskQueue
+    from deploy.engine.engine import Engine
     from tests.integration.pipeline.installation import Installation
 
 DAY = timedelta(days=1)
@@ -57,6 +60,34 @@ def lose_events(installation: Installation, *, of: int) -> None:
     """The bucket tells of its objects, and nobody hears."""
     installation.storage.events(at_least=of)
     installation.storage.forget_events()
+
+
+def test_a_recording_whose_event_was_lost_is_analysed_to_the_end(installation: Installation, engine: Engine) -> None:
+    """By the sweep alone: its task carries the event to ingest, and all that follows is as ever."""
+    call = sample_calls()[0]
+    installation.drop(call.path.name, call.path.read_bytes(), {"calltrack-metadata": json.dumps(call.metadata)})
+    lose_events(installation, of=1)
+    while installation.clock() - datetime.now(UTC) < EVENT_DUE_AFTER:
+        installation.clock.advance(timedelta(minutes=10))
+
+    def sweep() -> dict[str, int]:
+        token = installation.token("sweep_jobs", now=datetime.now(UTC))
+        found: dict[str, int] = installation.call_internal("sweep_jobs", token=token).get_json()["found"]
+        return found
+
+    assert sweep() == {"objects_scanned": 1, "events_lost": 1}
+    assert sweep() == {}
+    installation.clock.now = datetime.now(UTC) - timedelta(minutes=20)
+    installation.tasks.run_due(installation.clock() + timedelta(hours=1), "collect-results")
+    assert installation.count("ConversationMetadata") == 1
+
+    recording = installation.get("").get_json()["recordings"][0]["id"]
+    installation.run(Stage.DISPATCH)
+    installation.run(Stage.SUBMIT)
+    engine.run_pending()
+    installation.run(Stage.COLLECT)
+    assert installation.request(recording).status is JobStatus.COMPLETED
+    assert installation.get(f"/{recording}").get_json()["results"]["state"] == "complete"
 
 
 def test_a_scan_goes_through_the_bucket_page_by_page(installation: Installation) -> None:
