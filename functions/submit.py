@@ -168,8 +168,9 @@ class Submitter:
             self._rest(error)
             return self._put_back(request, attempt_id, error, why=f"account refused: {error}", advice=ACCOUNT_REST)
         self._tell_account(request, good=isinstance(error, (Throttled, RefusedByEngine)))
-        if isinstance(error, OutcomeUnknown):
-            return Outcome.UNKNOWN  # it stays marked as sent, holds its slot, and the sweep looks for its conversation
+        if isinstance(error, OutcomeUnknown):  # it holds its slot, and the sweep looks for its conversation
+            self.requests.change(request.id, lambda current: current.unanswered(attempt_id, error.exchange))
+            return Outcome.UNKNOWN
         if isinstance(error, Throttled):
             self._lower_cap(error)
             return self._put_back(request, attempt_id, error, why=str(error), advice=error.retry_after)

@@ -80,6 +80,7 @@ class Attempt:
     job_id: str | None = None  #: from the engine's answer
     told_job_id: str | None = None  #: from a webhook: a hint, since whoever has the URL could have sent it
     may_run: bool = False  #: the engine may count a job of it among our active ones
+    exchange: Exchange | None = None  #: the submission whose outcome is not known
     ended: str | None = None  #: why this attempt is over; None while it runs
     ended_as: FailureClass | None = None
 
@@ -246,6 +247,10 @@ class SymblAsyncRequest:
         return known._moved(
             JobStatus.SCHEDULED, by=Maker.SUBMIT, now=now, why="accepted by the engine", next_check_at=next_check_at
         )
+
+    def unanswered(self, attempt_id: AttemptId, exchange: Exchange | None) -> SymblAsyncRequest:
+        """It was sent and nothing tells what became of it: what was said is kept for whoever gives it up."""
+        return self._with_attempt(attempt_id, exchange=exchange)
 
     def recovered(
         self, *, conversation_id: str, by: Maker, now: datetime, next_check_at: datetime
