@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 
+from common.model.job import FailureClass
 from common.model.lifecycle import JobStatus
 from deploy.engine.faults.plan import FIELDS
 from tests.fast_clock import FastClock
@@ -26,8 +27,6 @@ from tests.soak.ledger import most_active, quickest
 from tests.soak.recordings import SoakRecording, soak_recordings, write_transcripts
 
 SENDERS = 2
-#: Longer than any honest job: 40 % of 20 minutes.
-STUCK_AFTER_S = 20 * 60
 
 
 def every_fault(*, times: float) -> tuple[dict[str, Any], ...]:
@@ -133,21 +132,20 @@ class Soak:
         view = self.installation
         return Account(requests=view.requests(), jobs=view.jobs(), log=list(view.log_lines()))
 
-    def wait_for_all_but_the_stuck(self, *, patience_s: float) -> set[str]:
-        """Until whatever has not ended hangs on a stuck job; the ids of those jobs."""
-        stuck: set[str] = set()
+    def wait_for_all_but_the_stuck(self, *, patience_s: float) -> None:
+        """Until whatever has not ended hangs on a stuck job, and at least one of those was given up."""
 
         def done() -> bool:
-            nonlocal stuck
             if self.ended() < len(self.recordings) * 0.8:
                 return False
             stuck = self.installation.stuck_jobs()
             of_stuck = {job.request_id for job in self.installation.jobs() if job.id in stuck}
             found = self.installation.requests()
-            return len(found) == len(self.recordings) and all(r.status.is_terminal or r.id in of_stuck for r in found)
+            everybody = len(found) == len(self.recordings)
+            given_up = any(r.failure_class is FailureClass.STUCK for r in found)
+            return everybody and given_up and all(r.status.is_terminal or r.id in of_stuck for r in found)
 
         self.installation.wait_until(done, patience_s=patience_s, what="some recordings have not ended")
-        return stuck
 
     def wait_for_all(self, *, patience_s: float) -> None:
         """Until every recording has come to its end and every slot is free."""
@@ -178,13 +176,18 @@ def soak_with_faults(soak: Soak, measured: Callable[[str], None], *, patience_s:
         sending = aside.submit(soak.send)
         soak.kill_on_the_way()
         sending.result()
-        stuck = soak.wait_for_all_but_the_stuck(patience_s=patience_s)
+        soak.wait_for_all_but_the_stuck(patience_s=patience_s)
+        stuck = soak.installation.stuck_jobs()
+        given_up = {r.id for r in soak.installation.requests() if r.failure_class is FailureClass.STUCK}
+        quarantined = {lease.request_id for lease in soak.installation.leases() if lease.quarantined_at}
         soak.installation.lift_faults()
         soak.wait_for_all(patience_s=patience_s)
         account = soak.account()
-    measured(account.table(title, {"stuck until they were released": len(stuck), **soak.figures()}))
+    figures = {"stuck until they were released": f"{len(stuck)}, {len(given_up)} of them given up", **soak.figures()}
+    measured(account.table(title, figures))
     expect_good_order(account, soak)
-    assert stuck
+    assert given_up <= quarantined
+    assert given_up <= {request.id for request in account.requests if request.status is JobStatus.COMPLETED}
 
 
 def test_the_plan_of_the_soak_has_every_switch() -> None:
@@ -197,7 +200,7 @@ def test_a_short_soak_loses_nothing(tmp_path: Path, measured: Callable[[str], No
     """Every fault at twice the rates of the long soak, and the functions killed in the middle."""
     soak = Soak(
         tmp_path,
-        Scene(cap=8, faults=every_fault(times=2), seed=1),
+        Scene(cap=8, faults=every_fault(times=2), seed=1, settings={"JOB_LIMIT_S": "600"}),
         soak_recordings(60, minutes=(2, 5), chance=random.Random(1)),
         speed=40,
         kills=[(20, Installation.kill_functions)],
@@ -211,7 +214,7 @@ def test_five_hundred_recordings_and_every_fault(tmp_path: Path, measured: Calla
     """Functions, engine and everything are killed in turn; what is given up as stuck completes once it is released."""
     soak = Soak(
         tmp_path,
-        Scene(cap=50, faults=every_fault(times=1), seed=500, settings={"JOB_LIMIT_S": str(STUCK_AFTER_S)}),
+        Scene(cap=50, faults=every_fault(times=1), seed=500, settings={"JOB_LIMIT_S": "1200"}),
         soak_recordings(500, minutes=(2, 20), chance=random.Random(500)),
         speed=8,
         kills=[
