@@ -441,7 +441,7 @@ def ingest_recording(event: CloudEvent) -> None:
     except Rejected as error:  # repeating it would not help
         log.defect("event_unusable", error)
         return
-    with log.context(object=f"gs://{bucket}/{name}", event=event["id"]):
+    with log.context(object=f"gs://{bucket}/{name}", cloud_event=event["id"]):
         if bucket != s.settings.recordings_bucket:
             log.warning("event_of_another_bucket", expected=s.settings.recordings_bucket)
             return

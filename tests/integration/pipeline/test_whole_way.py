@@ -136,8 +136,8 @@ def test_what_an_event_cannot_use_is_kept_with_the_mend(installation: Installati
     assert installation.tasks.tasks() == []
 
 
-def test_the_same_event_again_changes_nothing(installation: Installation) -> None:
-    """Eventarc delivers at least once."""
+def test_the_same_event_again_changes_nothing(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    """Eventarc delivers at least once; what came of it is logged under its own name, with the id of the delivery."""
     installation.drop("a.wav", a_wav(), {"calltrack-metadata": '{"company": "Acme"}'})
     (event,) = installation.storage.events(at_least=1)
     client = installation.apps["ingest_recording"].test_client()
@@ -146,6 +146,8 @@ def test_the_same_event_again_changes_nothing(installation: Installation) -> Non
         assert client.post("/", json=event.object, headers=event.headers()).status_code == 200
 
     assert installation.count("SymblAsyncRequest") == 1
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["event"] for line in logged if line.get("cloud_event") == event.id] == ["recording_added"]
 
 
 def test_a_side_file_and_a_prefix_speak_for_an_object(installation: Installation) -> None:
