@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from tests.benchmarks.slot_use.ours import ours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.benchmarks.slot_use.load import Load, Run
 
 
-def all_of_ours(loads: Sequence[Load]) -> list[Run]:
-    """One run for each load, in their order."""
+def all_of_ours(loads: Sequence[Load]) -> Iterator[Run]:
+    """One run for each load, in their order, each as soon as it is there."""
     spawned = multiprocessing.get_context("spawn")  # gRPC does not outlive a fork
     with ProcessPoolExecutor(os.cpu_count(), mp_context=spawned, initializer=_end_with_parent) as processes:
-        return list(processes.map(ours, loads))
+        yield from processes.map(ours, loads)
 
 
 def _end_with_parent() -> None:
