@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from common.model.job import SymblAsyncRequest
-    from common.ports import Inbox, TaskQueue
+    from common.ports import Inbox, RefusalLog, TaskQueue
 
 _PARTS = 3
 
@@ -90,7 +90,7 @@ def _expect_event(request: flask.Request, *, secrets: Sequence[pydantic.SecretSt
 
 
 def _refusal(error: Rejected) -> Refusal:
-    """What a refusal is counted as; neither the path nor the body, which are the caller's."""
+    """What an error is counted as."""
     match error:
         case MethodRefused():
             return Refusal.METHOD
@@ -102,6 +102,12 @@ def _refusal(error: Rejected) -> Refusal:
             return Refusal.BODY
 
 
+def _count(reason: Refusal, *, refusals: RefusalLog) -> None:
+    """Neither the path nor the body is logged: they are the caller's."""
+    log.warning("webhook_refused", reason=reason)
+    refusals.add(reason)
+
+
 @_edge.open_function
 def symbl_webhook(request: flask.Request) -> ResponseReturnValue:
     """Entry point for the engine's calls."""
@@ -109,9 +115,7 @@ def symbl_webhook(request: flask.Request) -> ResponseReturnValue:
     try:
         event = _expect_event(request, secrets=s.settings.webhook_secrets, now=s.clock())
     except Rejected as error:
-        reason = _refusal(error)
-        log.warning("webhook_refused", reason=reason)
-        s.refusals.add(reason)
+        _count(_refusal(error), refusals=s.refusals)
         raise
     with log.context(request=event.request_id, attempt=event.attempt_id, job=event.job_id):
         receipt = receive(event, inbox=s.inbox, tasks=s.tasks)
