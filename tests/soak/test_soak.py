@@ -257,19 +257,21 @@ def test_a_cap_of_the_engines_own_is_used_to_the_full(tmp_path: Path, measured: 
 def test_an_engine_that_is_away_for_twenty_minutes_fails_nothing(
     tmp_path: Path, measured: Callable[[str], None]
 ) -> None:
-    """Killed in the middle of its work; when it is back the queue drains by itself."""
+    """Killed while it works and recordings come in, with slots to spare; when it is back the queue drains by itself."""
     soak = Soak(
         tmp_path,
-        Scene(cap=8),
+        Scene(cap=50),
         soak_recordings(60, minutes=(2, 5), chance=random.Random(20)),
         speed=20,
-        kills=[(20, lambda installation: installation.kill_engine(away_s=20 * 60))],
+        kills=[(5, lambda installation: installation.kill_engine(away_s=20 * 60))],
     )
-    with soak.installation:
-        soak.send()
+    with soak.installation, ThreadPoolExecutor(1) as aside:
+        sending = aside.submit(soak.send)
         soak.kill_on_the_way()
+        sending.result()
         soak.wait_for_all(patience_s=300)
         account = soak.account()
     measured(account.table("The engine away for 20 minutes", soak.figures()))
     expect_good_order(account, soak)
     assert {request.status for request in account.requests} == {JobStatus.COMPLETED}
+    assert [request.id for request in account.requests if request.attempts_made > 1], "none was sent meanwhile"
