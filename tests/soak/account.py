@@ -6,6 +6,7 @@ import collections
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from common.model.failures import Budgets
 from common.model.intelligence import ResultsState
 from common.model.job import FailureClass, SymblAsyncRequest
 from common.model.lifecycle import JobStatus
@@ -114,8 +115,8 @@ def _justified(request: SymblAsyncRequest, jobs: Iterable[EngineJob]) -> bool:
         case FailureClass.RECORDING:
             return any(job.status == "failed" and job.error == (request.error and request.error.reason) for job in jobs)
         case FailureClass.UNKNOWN:
-            kept = request.attempts
-            return len(kept) >= 3 and all(attempt.ended_as is FailureClass.UNKNOWN for attempt in kept)
+            left = sum(1 for attempt in request.attempts if attempt.ended_as is FailureClass.UNKNOWN)
+            return left > Budgets().unknown_outcomes
         case _:
             return False
 

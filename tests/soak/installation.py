@@ -193,10 +193,11 @@ class Installation:
 
     # What is seen of it
 
-    def stuck_jobs(self) -> set[str]:
-        """The ids of the jobs that the engine leaves lying."""
+    def stuck(self) -> set[str]:
+        """The ids of the requests whose jobs the engine leaves lying until it is told to go on."""
         answer = requests.get(f"{self._engine_url}/engine/faults", auth=("local", "local"), timeout=10)
-        return set(answer.json()["stuckJobs"])
+        jobs = set(answer.json()["stuckJobs"])
+        return {job.request_id for job in self.jobs() if job.id in jobs}
 
     def jobs(self) -> list[EngineJob]:
         """The engine's books."""

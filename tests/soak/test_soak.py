@@ -138,12 +138,10 @@ class Soak:
         def done() -> bool:
             if self.ended() < len(self.recordings) * 0.8:
                 return False
-            stuck = self.installation.stuck_jobs()
-            of_stuck = {job.request_id for job in self.installation.jobs() if job.id in stuck}
-            found = self.installation.requests()
+            stuck, found = self.installation.stuck(), self.installation.requests()
             everybody = len(found) == len(self.recordings)
-            given_up = any(r.failure_class is FailureClass.STUCK for r in found)
-            return everybody and given_up and all(r.status.is_terminal or r.id in of_stuck for r in found)
+            given_up = any(r.failure_class is FailureClass.STUCK and r.id in stuck for r in found)
+            return everybody and given_up and all(r.status.is_terminal or r.id in stuck for r in found)
 
         self.installation.wait_until(done, patience_s=patience_s, what="some recordings have not ended")
 
@@ -177,8 +175,8 @@ def soak_with_faults(soak: Soak, measured: Callable[[str], None], *, patience_s:
         soak.kill_on_the_way()
         sending.result()
         soak.wait_for_all_but_the_stuck(patience_s=patience_s)
-        stuck = soak.installation.stuck_jobs()
-        given_up = {r.id for r in soak.installation.requests() if r.failure_class is FailureClass.STUCK}
+        stuck = soak.installation.stuck()
+        given_up = stuck & {r.id for r in soak.installation.requests() if r.failure_class is FailureClass.STUCK}
         quarantined = {lease.request_id for lease in soak.installation.leases() if lease.quarantined_at}
         soak.installation.lift_faults()
         soak.wait_for_all(patience_s=patience_s)
