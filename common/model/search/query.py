@@ -50,7 +50,7 @@ class Figure(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """A word of a turn, or of the call's name, people or summary, has this stem; with `prefix`, begins with this text."""
+    """A word of a turn, or of the call's name, people or summary, has this stem; with `prefix`, begins like this."""
 
     text: str
     prefix: bool = False

@@ -1,0 +1,266 @@
+"""What search knows of a call: taken from its metadata, its request and its results, and stored as one entity.
+
+A document answers every query by itself (`matching`), shows the call in a list, and gives the excerpts around a hit: a
+page of results opens no transcript.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import zlib
+from datetime import datetime  # pydantic reads the annotations
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from common.model.intelligence import Analytics, DetectedTracker, Message, SummarySentence, Topic
+from common.model.job import FailureClass
+from common.model.recording import Direction, Priority, RecordingId, Role
+from common.model.transcript import turns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from common.model.conversation import ConversationMetadata
+    from common.model.intelligence import Rows
+    from common.model.job import SymblAsyncRequest
+    from common.model.lifecycle import JobStatus
+    from common.model.transcript import Turn
+
+
+class CallState(enum.StrEnum):
+    """Where a call stands, as far as lists are concerned."""
+
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @classmethod
+    def of(cls, status: JobStatus) -> CallState:
+        """The state that a request's status means."""
+        return cls(status) if status.is_terminal else cls.PROCESSING
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """One turn; `start` in seconds from the recording's beginning, `polarity` from -1 to 1."""
+
+    role: Role
+    name: str
+    start: float
+    end: float
+    text: str
+    polarity: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrackerHit:
+    """A phrase of a tracker's vocabulary, who said it, and the second at which it begins."""
+
+    tracker: str
+    role: Role | None
+    start: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CallDocument:
+    """One call. Shares are of its length, 0 to 1; None where nothing is known."""
+
+    recording_id: RecordingId
+    company: str
+    name: str
+    started_at: datetime
+    created_at: datetime
+    timezone_offset: int
+    duration_s: float
+    priority: Priority
+    language_code: str
+    direction: Direction | None
+    external_id: str | None
+    agents: tuple[str, ...]
+    customers: tuple[str, ...]
+    emails: tuple[tuple[Role, str], ...]
+    state: CallState
+    failure_class: FailureClass | None
+    failure: str | None
+    has: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    hits: tuple[TrackerHit, ...] = ()
+    polarity: float | None = None
+    silence: float | None = None
+    talk: float | None = None
+    summary: str = ""
+    turns: tuple[Spoken, ...] = ()
+
+    @property
+    def about(self) -> str:
+        """What is searched beside the turns: name, people and summary."""
+        return "\n".join((self.name, *self.agents, *self.customers, self.summary))
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """The names of the trackers that were found, in the order of their first hit."""
+        return tuple(dict.fromkeys(hit.tracker for hit in sorted(self.hits, key=lambda hit: hit.start)))
+
+    @property
+    def hour(self) -> int:
+        """Of the day on which the call took place, by the clock there: 0 to 23."""
+        local = self.started_at.timestamp() + self.timezone_offset * 60
+        return int(local // 3600 % 24)
+
+    def packed(self) -> bytes:
+        """For the store: JSON, compressed."""
+        return zlib.compress(_adapter().dump_json(self, exclude_defaults=True), level=6)
+
+    @classmethod
+    def unpacked(cls, stored: bytes) -> CallDocument:
+        """The inverse of `packed`."""
+        return _adapter().validate_json(zlib.decompress(stored))
+
+
+def document_of(
+    conversation: ConversationMetadata, request: SymblAsyncRequest, results: Mapping[str, Rows]
+) -> CallDocument:
+    """What search knows of a call now; `results` are rows by the section's name, those that there are."""
+    messages: Sequence[Message] = results.get("messages", ())  # type: ignore[assignment]  # the section's rows
+    turns = turns_of(messages, conversation)
+    return dataclasses.replace(
+        _from_metadata(conversation),
+        state=CallState.of(request.status),
+        failure_class=request.failure_class,
+        failure=request.error.reason if request.error else None,
+        has=tuple(_HAS[name] for name, rows in results.items() if rows and name in _HAS),
+        topics=_topics(results.get("topics", ())),
+        hits=tuple(_hits(results.get("trackers", ()), messages, conversation)),
+        summary=" ".join(_sentences(results.get("summary", ()))),
+        turns=tuple(_spoken(turn) for turn in turns),
+        polarity=_polarity(turns),
+        **_shares(results.get("analytics", ()), conversation),
+    )
+
+
+def _from_metadata(conversation: ConversationMetadata) -> CallDocument:
+    agents = _named(conversation, Role.AGENT) or tuple(filter(None, [conversation.representative]))
+    return CallDocument(
+        recording_id=conversation.id,
+        company=conversation.company,
+        name=conversation.name,
+        started_at=conversation.started_at,
+        created_at=conversation.created_at,
+        timezone_offset=conversation.timezone_offset,
+        duration_s=round(conversation.duration.total_seconds(), 3),
+        priority=conversation.priority,
+        language_code=conversation.language_code,
+        direction=conversation.direction,
+        external_id=conversation.external_id,
+        agents=agents,
+        customers=_named(conversation, Role.CUSTOMER),
+        emails=tuple((speaker.role, speaker.email) for speaker in conversation.speakers if speaker.email),
+        state=CallState.PROCESSING,
+        failure_class=None,
+        failure=None,
+    )
+
+
+#: What a query calls each kind of result (`has:action-item`).
+_HAS: Mapping[str, str] = {
+    "messages": "transcript",
+    "topics": "topic",
+    "trackers": "tracker",
+    "questions": "question",
+    "action_items": "action-item",
+    "follow_ups": "follow-up",
+    "entities": "entity",
+    "analytics": "analytics",
+    "summary": "summary",
+}
+HAS = tuple(_HAS.values())
+
+
+def _named(conversation: ConversationMetadata, role: Role) -> tuple[str, ...]:
+    return tuple(speaker.name for speaker in conversation.speakers if speaker.role is role)
+
+
+def _spoken(turn: Turn) -> Spoken:
+    return Spoken(
+        role=turn.role,
+        name=turn.name,
+        start=round(turn.start, 2),
+        end=round(turn.end, 2),
+        text=turn.text,
+        polarity=round(turn.sentiment.score, 3) if turn.sentiment else None,
+    )
+
+
+def _polarity(turns: Iterable[Turn]) -> float | None:
+    """The customer's mean sentiment, each turn weighted by its length."""
+    said = [(turn.sentiment.score, max(turn.end - turn.start, 0.1)) for turn in turns
+            if turn.sentiment and turn.role is Role.CUSTOMER]  # fmt: skip
+    weight = sum(length for _, length in said)
+    return round(sum(score * length for score, length in said) / weight, 3) if said else None
+
+
+def _topics(rows: Iterable[object]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row.text for row in rows if isinstance(row, Topic)))
+
+
+def _sentences(rows: Iterable[object]) -> list[str]:
+    return [row.text for row in rows if isinstance(row, SummarySentence)]
+
+
+def _hits(
+    rows: Iterable[object], messages: Iterable[Message], conversation: ConversationMetadata
+) -> Iterable[TrackerHit]:
+    said = {message.id: message for message in messages}
+    for row in rows:
+        if not isinstance(row, DetectedTracker):
+            continue
+        for match in row.matches:
+            for ref in match.message_refs:
+                message = said.get(ref.message_id)
+                if message is not None:
+                    yield TrackerHit(
+                        tracker=row.name,
+                        role=_role(message, conversation),
+                        start=round(_second(message, ref.offset), 2),
+                        text=ref.text or match.value,
+                    )
+
+
+def _role(message: Message, conversation: ConversationMetadata) -> Role | None:
+    speaker = conversation.speaker_of(email=message.speaker.email, name=message.speaker.name)
+    return speaker.role if speaker else None
+
+
+def _second(message: Message, offset: int | None) -> float:
+    """When the character at `offset` of the message's text is said: the start of its word, where words are timed."""
+    if offset is None or offset < 0:
+        return message.start
+    before = len(message.text[:offset].split())
+    timed = len(message.words) == len(message.text.split())
+    return message.words[before].start if timed and before < len(message.words) else message.start
+
+
+def _shares(rows: Iterable[object], conversation: ConversationMetadata) -> dict[str, Any]:
+    analytics = next((row for row in rows if isinstance(row, Analytics)), None)
+    if analytics is None:
+        return {}
+    silence = next((metric.percent for metric in analytics.metrics if metric.type == "total_silence"), None)
+    talk = [
+        member.talk_percent
+        for member in analytics.members
+        if (speaker := conversation.speaker_of(email=member.member.email, name=member.member.name))
+        and speaker.role is Role.AGENT
+    ]
+    return {
+        "silence": round(silence / 100, 4) if silence is not None else None,
+        "talk": round(sum(talk) / 100, 4) if talk else None,
+    }
+
+
+@functools.cache
+def _adapter() -> pydantic.TypeAdapter[CallDocument]:
+    return pydantic.TypeAdapter(CallDocument)

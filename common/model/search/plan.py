@@ -1,0 +1,320 @@
+"""How a query is answered: which tokens a call must have, and which it must not have, to be worth opening.
+
+A plan is a handful of branches; each is one walk over the calls that have all of its tokens, the latest first. What a
+plan finds is a superset of the answer, as close as the tokens allow; `matching` decides on each document.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING
+
+from common.errors import Problem, Rejected
+from common.model.search.document import CallState
+from common.model.search.query import (
+    And,
+    Compare,
+    Comparison,
+    Equals,
+    Facet,
+    Figure,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Tracker,
+    Word,
+)
+from common.model.search.tokens import (
+    EVERY_CALL,
+    LADDERS,
+    PREFIX_LENGTHS,
+    SECONDS,
+    at_least,
+    facet,
+    less,
+    prefix_term,
+    term,
+    tracker,
+)
+from common.model.search.words import fold, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from common.model.recording import Role
+
+#: More walks than this would cost more than the page is worth.
+MAX_BRANCHES = 12
+_IN_FLIGHT = frozenset({"pending", "submitting", "scheduled", "in_progress"})
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Token:
+    """A token, and whether it is a term or a facet."""
+
+    text: str
+    is_term: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class TimeRange:
+    """since <= started_at < until, in milliseconds since 1970; None is open."""
+
+    since: int | None = None
+    until: int | None = None
+
+    def and_then(self, other: TimeRange) -> TimeRange:
+        """What lies in both."""
+        since = max((t for t in (self.since, other.since) if t is not None), default=None)
+        until = min((t for t in (self.until, other.until) if t is not None), default=None)
+        return TimeRange(since, until)
+
+
+@dataclasses.dataclass(frozen=True)
+class Branch:
+    """Calls in a time that have all of `required`, and of no set of `excluded` all tokens."""
+
+    required: frozenset[Token] = frozenset()
+    excluded: frozenset[frozenset[Token]] = frozenset()
+    time: TimeRange = TimeRange()
+
+    def and_then(self, other: Branch) -> Branch:
+        """Calls of both."""
+        return Branch(self.required | other.required, self.excluded | other.excluded, self.time.and_then(other.time))
+
+    @property
+    def walked(self) -> frozenset[Token]:
+        """What the walk asks for: at least one token, so that every order has an index."""
+        return self.required or frozenset({Token(EVERY_CALL)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Branches to be merged; `exact` where whatever they find is the answer, and can be counted without a look at it."""
+
+    branches: tuple[Branch, ...]
+    exact: bool
+    asks_status: bool = False
+
+    @property
+    def is_one_walk(self) -> bool:
+        """Whether one query answers it."""
+        return len(self.branches) == 1 and not self.branches[0].excluded
+
+    def explained(self) -> dict[str, object]:
+        """For people who ask why a query is slow."""
+        return {
+            "exact": self.exact,
+            "branches": [
+                {
+                    "required": [token.text for token in sorted(branch.walked)],
+                    "excluded": [
+                        [token.text for token in sorted(group)] for group in sorted(map(sorted, branch.excluded))
+                    ],
+                    "since": branch.time.since,
+                    "until": branch.time.until,
+                }
+                for branch in self.branches
+            ],
+        }
+
+
+def plan_of(node: Node) -> Plan:
+    """The plan of a query.
+
+    Raises:
+        Rejected: where the query has too many alternatives.
+    """
+    wide = _wide(node)
+    try:
+        exact = set(wide) == set(_narrow(node))
+    except Rejected:  # too intricate to tell
+        exact = False
+    return Plan(
+        branches=tuple(dict.fromkeys(branch for branch in wide if not _is_empty(branch))),
+        exact=exact,
+        asks_status=any(
+            isinstance(part, Equals) and part.facet is Facet.STATUS and fold(part.value) in _IN_FLIGHT
+            for part in _conditions(node)
+        ),
+    )
+
+
+Branches = tuple[Branch, ...]
+_ALL: Branches = (Branch(),)
+_NONE: Branches = ()
+
+
+def _wide(node: Node) -> Branches:
+    """Branches that together find every call that the node means."""
+    match node:
+        case And(parts):
+            return _product([_wide(part) for part in parts])
+        case Or(parts):
+            return _limited(itertools.chain.from_iterable(_wide(part) for part in parts))
+        case Not(part):
+            return _without(_narrow(part))
+        case _:
+            return _bounds(node)[0]
+
+
+def _narrow(node: Node) -> Branches:
+    """Branches that find none but calls that the node means."""
+    match node:
+        case And(parts):
+            return _product([_narrow(part) for part in parts])
+        case Or(parts):
+            return _limited(itertools.chain.from_iterable(_narrow(part) for part in parts))
+        case Not(part):
+            return _without(_wide(part))
+        case _:
+            return _bounds(node)[1]
+
+
+def _product(factors: Sequence[Branches]) -> Branches:
+    found: Branches = _ALL
+    for factor in factors:
+        found = _limited(one.and_then(other) for one in found for other in factor)
+    return found
+
+
+def _without(branches: Branches) -> Branches:
+    """Calls that none of the branches finds."""
+    return _product([_not_in(branch) for branch in branches])
+
+
+def _not_in(branch: Branch) -> Branches:
+    """Calls that the branch does not find: they lack some token, lie at another time, or have what it excludes."""
+    found = []
+    if branch.required and not branch.excluded and branch.time == TimeRange():
+        return (Branch(excluded=frozenset({branch.required})),)
+    found += [Branch(excluded=frozenset({frozenset({token})})) for token in sorted(branch.required)]
+    found += [Branch(required=group) for group in sorted(branch.excluded, key=sorted)]
+    if branch.time.since is not None:
+        found.append(Branch(time=TimeRange(until=branch.time.since)))
+    if branch.time.until is not None:
+        found.append(Branch(time=TimeRange(since=branch.time.until)))
+    return _limited(found)
+
+
+def _limited(branches: Iterable[Branch]) -> Branches:
+    found = tuple(dict.fromkeys(itertools.islice(branches, 10 * MAX_BRANCHES)))
+    if len(found) > MAX_BRANCHES:
+        raise Rejected([Problem("filter", "has too many alternatives at once; ask for them one after the other")])
+    return found
+
+
+def _is_empty(branch: Branch) -> bool:
+    since, until = branch.time.since, branch.time.until
+    nowhen = since is not None and until is not None and since >= until
+    return nowhen or any(group <= branch.required for group in branch.excluded)
+
+
+# Conditions
+
+
+def _bounds(node: Node) -> tuple[Branches, Branches]:  # noqa: PLR0911  # one per kind
+    """What finds at least, and what finds at most, the calls that a condition means."""
+    match node:
+        case Word(text, prefix, by):
+            return _word(text, prefix=prefix, by=by)
+        case Phrase(words, by):
+            folded = [word for text in words for word in words_of(text)]
+            return _having(*(Token(term(word, by=by), is_term=True) for word in folded)), _NONE
+        case Tracker():
+            return _tracker(node)
+        case Equals(Facet.STATUS, value):
+            return _status(value)
+        case Equals(kind, value):
+            exactly = _having(Token(facet(kind, value)))
+            return exactly, exactly
+        case Compare(Figure.STARTED_AT, comparison, value):
+            return _time(comparison, value)
+        case Compare(figure, comparison, value):
+            return _ladder(figure, comparison, value)
+    raise AssertionError(node)
+
+
+def _having(*tokens: Token) -> Branches:
+    return (Branch(required=frozenset(tokens)),)
+
+
+def _word(text: str, *, prefix: bool, by: Role | None) -> tuple[Branches, Branches]:
+    folded = fold(text)
+    if not prefix:
+        exactly = _having(Token(term(folded, by=by), is_term=True))
+        return exactly, exactly
+    found = _having(Token(prefix_term(folded), is_term=True))
+    return found, found if by is None and len(folded) in PREFIX_LENGTHS else _NONE
+
+
+def _tracker(wanted: Tracker) -> tuple[Branches, Branches]:
+    """The ladder of seconds tells of the first hit alone: with `after`, only the document knows."""
+    before = wanted.before
+    above = next((step for step in SECONDS if before is not None and step >= before), None)
+    wide = _having(Token(tracker(wanted.name, by=wanted.by, before=above)))
+    if wanted.after is not None:
+        return wide, _NONE
+    if before is None or above == before:
+        return wide, wide
+    below = max((step for step in SECONDS if step < before), default=None)
+    return wide, _having(Token(tracker(wanted.name, by=wanted.by, before=below))) if below else _NONE
+
+
+def _status(value: str) -> tuple[Branches, Branches]:
+    """While a call is being processed its exact status stands in its request alone."""
+    folded = fold(value)
+    if folded in _IN_FLIGHT:
+        return _having(Token(facet(Facet.IS, CallState.PROCESSING))), _NONE
+    exactly = _having(Token(facet(Facet.IS, folded)))
+    return exactly, exactly
+
+
+def _time(comparison: Comparison, value: float) -> tuple[Branches, Branches]:
+    """Calls are walked in the order of whole milliseconds: on such a one, `<` and `>=` are exact."""
+    micros = round(value * 1_000_000)
+    floor, ceiling = micros // 1000, -(-micros // 1000)
+    match comparison:
+        case Comparison.LESS:
+            wide, narrow = TimeRange(until=ceiling), TimeRange(until=floor)
+        case Comparison.AT_MOST:
+            wide, narrow = TimeRange(until=floor + 1), TimeRange(until=floor)
+        case Comparison.MORE:
+            wide, narrow = TimeRange(since=floor), TimeRange(since=floor + 1)
+        case Comparison.AT_LEAST:
+            wide, narrow = TimeRange(since=floor), TimeRange(since=ceiling)
+    return (Branch(time=wide),), (Branch(time=narrow),)
+
+
+def _ladder(figure: Figure, comparison: Comparison, value: float) -> tuple[Branches, Branches]:
+    """The steps around the value: the token of the one beyond it is too wide, that of the one before it too narrow."""
+    steps = LADDERS[figure]
+    wider = comparison in {Comparison.AT_MOST, Comparison.MORE}  # those that a step itself cannot express
+    known = (at_least(figure, steps[0]), less(figure, steps[0]))
+    if comparison in {Comparison.MORE, Comparison.AT_LEAST}:
+        below = bisect.bisect_right(steps, value) - 1
+        above = bisect.bisect_right(steps, value) if wider else bisect.bisect_left(steps, value)
+        wide = [at_least(figure, steps[below])] if below >= 0 else list(known)
+        narrow = [at_least(figure, steps[above])] if above < len(steps) else []
+    else:
+        above = bisect.bisect_right(steps, value) if wider else bisect.bisect_left(steps, value)
+        below = bisect.bisect_right(steps, value) - 1
+        wide = [less(figure, steps[above])] if above < len(steps) else list(known)
+        narrow = [less(figure, steps[below])] if below >= 0 else []
+    return tuple(b for text in wide for b in _having(Token(text))), tuple(
+        b for text in narrow for b in _having(Token(text))
+    )
+
+
+def _conditions(node: Node) -> Iterable[Node]:
+    match node:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _conditions(part)
+        case Not(part):
+            yield from _conditions(part)
+        case _:
+            yield node

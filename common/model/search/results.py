@@ -1,0 +1,80 @@
+"""A page of an answer, and the excerpts that show where a call matches."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from common.model.search.query import And, Node, Or, Phrase, Tracker, Word
+from common.model.search.tokens import fold_all
+from common.model.search.words import fold, stem, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from common.model.recording import Role
+    from common.model.search.document import CallDocument, Spoken
+
+MAX_EXCERPTS = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Excerpt:
+    """A turn that is a reason why a call was found; `start` in seconds from the recording's beginning."""
+
+    start: float
+    role: Role | None
+    name: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What an answer has cost."""
+
+    walks: int = 0  #: queries that read keys alone, or calls and all
+    keys_read: int = 0
+    calls_read: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchPage:
+    """Part of an answer, the latest calls first.
+
+    `next_key` None: there is no more. A page may be short where much had to be opened and left aside.
+    """
+
+    calls: Sequence[CallDocument]
+    next_key: str | None
+    effort: Effort
+
+
+def excerpts(node: Node, call: CallDocument) -> list[Excerpt]:
+    """The first turns in which something of the query is said."""
+    wanted = list(_said(node))
+    found = [turn for turn in call.turns if any(_in_turn(part, turn, call) for part in wanted)]
+    return [Excerpt(start=turn.start, role=turn.role, name=turn.name, text=turn.text) for turn in found[:MAX_EXCERPTS]]
+
+
+def _said(node: Node) -> Iterable[Word | Phrase | Tracker]:
+    """What is asked of the words of a call, without what must not be in it."""
+    match node:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _said(part)
+        case Word() | Phrase() | Tracker():
+            yield node
+
+
+def _in_turn(wanted: Word | Phrase | Tracker, turn: Spoken, call: CallDocument) -> bool:
+    if wanted.by is not None and turn.role is not wanted.by:
+        return False
+    if isinstance(wanted, Tracker):
+        name = fold_all(wanted.name)
+        return any(fold_all(hit.tracker) == name and turn.start <= hit.start < turn.end for hit in call.hits)
+    words = words_of(turn.text)
+    if isinstance(wanted, Phrase):
+        row = [word for text in wanted.words for word in words_of(text)]
+        return any(words[at : at + len(row)] == row for at in range(len(words) - len(row) + 1))
+    folded = fold(wanted.text)
+    return any(word.startswith(folded) if wanted.prefix else stem(word) == stem(folded) for word in words)

@@ -1,0 +1,157 @@
+"""What is indexed of a call: short texts, each of which says one thing that is true of it.
+
+A query is answered by looking for calls that have some tokens and not others (`plan`). Tokens never say too little: a
+call that a query means has every token that the plan asks for.
+
+Terms   s:cancel                    some word has this stem
+        s:customer:cancel           ... in a turn of such a speaker
+        p:can  p:cance              some word begins with these three, these five letters
+Facets  agent:maria reyes           a value of a facet; likewise topic:billing, has:summary ...
+        tracker:refund|             was found
+        tracker:refund|agent        ... said by such a speaker
+        tracker:refund|agent<15     ... before this second
+        length>=600  length<900     a figure is at least, or less than, each step of a ladder: a range is one token
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from common.model.recording import Role
+from common.model.search.query import Facet, Figure
+from common.model.search.words import fold, stem, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from common.model.search.document import CallDocument
+
+#: Beyond this a polarity is called positive or negative (the consistent reading of Symbl's own table).
+CLEAR = 0.3
+#: True of every call: what a list without a filter asks for.
+EVERY_CALL = "all"
+PREFIX_LENGTHS = (3, 5)
+_SHARES = tuple(step / 20 for step in range(1, 20))
+#: The steps at which a figure is indexed; between two of them the document itself is asked.
+LADDERS: Mapping[Figure, Sequence[float]] = {
+    Figure.LENGTH: (15, 30, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 2700, 3600, 5400, 7200, 10800),
+    Figure.SILENCE: _SHARES,
+    Figure.TALK: _SHARES,
+    Figure.POLARITY: tuple(step / 10 for step in range(-9, 10)),
+    Figure.HOUR: tuple(range(1, 24)),
+}
+#: Seconds by which a tracker may have been found first.
+SECONDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+
+
+def terms_of(document: CallDocument) -> frozenset[str]:
+    """The tokens of what was said and written: about three per different word."""
+    found: set[str] = set()
+    for word in words_of(document.about):
+        _add_word(found, word)
+    for turn in document.turns:
+        for word in words_of(turn.text):
+            _add_word(found, word)
+            found.add(term(word, by=turn.role))
+    return frozenset(found)
+
+
+def term(word: str, *, by: Role | None = None) -> str:
+    """The token of a folded word, or of one that such a speaker says."""
+    return f"s:{by}:{stem(word)}" if by else f"s:{stem(word)}"
+
+
+def prefix_term(folded: str) -> str:
+    """The longest indexed beginning of a folded prefix of at least three letters."""
+    length = max(length for length in PREFIX_LENGTHS if length <= len(folded))
+    return f"p:{folded[:length]}"
+
+
+def facets_of(document: CallDocument) -> frozenset[str]:
+    """The tokens of everything else."""
+    found = {EVERY_CALL}
+    found |= {facet(kind, value) for kind, value in values_of(document)}
+    for figure, value in figures_of(document).items():
+        if figure in LADDERS and value is not None:
+            found |= {at_least(figure, step) if value >= step else less(figure, step) for step in LADDERS[figure]}
+    for hit in document.hits:
+        for by in {None, hit.role}:
+            found.add(tracker(hit.tracker, by=by))
+            found |= {tracker(hit.tracker, by=by, before=step) for step in SECONDS if hit.start < step}
+    return frozenset(found)
+
+
+def values_of(document: CallDocument) -> Iterable[tuple[Facet, str]]:
+    """Each facet's values, as they are to be compared."""
+    yield Facet.COMPANY, document.company
+    for kind, role, names in (
+        (Facet.AGENT, Role.AGENT, document.agents),
+        (Facet.CUSTOMER, Role.CUSTOMER, document.customers),
+    ):
+        for name in names:
+            yield kind, name
+            yield from ((kind, word) for word in words_of(name))
+        yield from ((kind, email) for whose, email in document.emails if whose is role)
+    yield from ((Facet.TOPIC, topic) for topic in document.topics)
+    yield from ((Facet.HAS, kind) for kind in document.has)
+    yield Facet.IS, document.state
+    yield Facet.PRIORITY, document.priority
+    yield Facet.LANGUAGE, document.language_code
+    for facet_, value in (
+        (Facet.SENTIMENT, mood(document.polarity)),
+        (Facet.DIRECTION, document.direction),
+        (Facet.FAILURE_CLASS, document.failure_class),
+        (Facet.EXTERNAL_ID, document.external_id),
+    ):
+        if value is not None:
+            yield facet_, value
+
+
+def figures_of(document: CallDocument) -> Mapping[Figure, float | None]:
+    """Each figure; None where it is not known."""
+    return {
+        Figure.LENGTH: document.duration_s,
+        Figure.SILENCE: document.silence,
+        Figure.TALK: document.talk,
+        Figure.POLARITY: document.polarity,
+        Figure.STARTED_AT: document.started_at.timestamp(),
+        Figure.HOUR: document.hour,
+    }
+
+
+def mood(polarity: float | None) -> str | None:
+    """The word for a mean polarity."""
+    if polarity is None:
+        return None
+    return "negative" if polarity < -CLEAR else "positive" if polarity > CLEAR else "neutral"
+
+
+def facet(kind: Facet, value: str) -> str:
+    """The token of a facet's value."""
+    return f"{kind}:{fold_all(value)}"
+
+
+def tracker(name: str, *, by: Role | None = None, before: float | None = None) -> str:
+    """The token of a tracker that was found, by whom and before which second."""
+    place = f"<{before:g}" if before is not None else ""
+    return f"tracker:{fold_all(name)}|{by or ''}{place}"
+
+
+def at_least(figure: Figure, step: float) -> str:
+    """The token of a figure that is `step` or more."""
+    return f"{figure}>={step:g}"
+
+
+def less(figure: Figure, step: float) -> str:
+    """The token of a figure that is known, and less than `step`."""
+    return f"{figure}<{step:g}"
+
+
+def fold_all(text: str) -> str:
+    """A whole value, without case, accents and spare spaces."""
+    return fold(" ".join(text.split()))
+
+
+def _add_word(found: set[str], word: str) -> None:
+    found.add(term(word))
+    found |= {f"p:{word[:length]}" for length in PREFIX_LENGTHS if len(word) >= length}
