@@ -18,8 +18,8 @@ from common.model.search.query import (
     Tracker,
     Word,
 )
+from common.model.search.stems import fold, folded_words, stem
 from common.model.search.tokens import figures_of, fold_all, values_of
-from common.model.search.words import fold, stem, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,8 +48,8 @@ def matches(node: Node, document: CallDocument, *, status: JobStatus | None = No
         case Word(text, prefix, by):
             return _has_word(document, fold(text), prefix=prefix, by=by)
         case Phrase(words, by):
-            wanted = [folded for word in words for folded in words_of(word)]
-            return any(_holds(words_of(text), wanted) for text in _texts(document, by))
+            wanted = [folded for word in words for folded in folded_words(word)]
+            return any(_holds(folded_words(text), wanted) for text in _texts(document, by))
         case Tracker():
             return _has_hit(document, node)
         case Equals(Facet.STATUS, value):
@@ -70,7 +70,7 @@ def _texts(document: CallDocument, by: Role | None) -> Iterable[str]:
 
 
 def _has_word(document: CallDocument, wanted: str, *, prefix: bool, by: Role | None) -> bool:
-    said = (word for text in _texts(document, by) for word in words_of(text))
+    said = (word for text in _texts(document, by) for word in folded_words(text))
     if prefix:
         return any(word.startswith(wanted) for word in said)
     return any(stem(word) == stem(wanted) for word in said)

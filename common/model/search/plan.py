@@ -27,6 +27,7 @@ from common.model.search.query import (
     Tracker,
     Word,
 )
+from common.model.search.stems import fold, folded_words
 from common.model.search.tokens import (
     EVERY_CALL,
     LADDERS,
@@ -39,7 +40,6 @@ from common.model.search.tokens import (
     term,
     tracker,
 )
-from common.model.search.words import fold, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,7 +93,7 @@ class Branch:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Branches to be merged; `exact` where whatever they find is the answer, and can be counted without a look at it."""
+    """Branches to be merged; `exact` where what they find is the answer, and can be counted without a look at it."""
 
     branches: tuple[Branch, ...]
     exact: bool
@@ -222,7 +222,7 @@ def _bounds(node: Node) -> tuple[Branches, Branches]:  # noqa: PLR0911  # one pe
         case Word(text, prefix, by):
             return _word(text, prefix=prefix, by=by)
         case Phrase(words, by):
-            folded = [word for text in words for word in words_of(text)]
+            folded = [word for text in words for word in folded_words(text)]
             return _having(*(Token(term(word, by=by), is_term=True) for word in folded)), _NONE
         case Tracker():
             return _tracker(node)

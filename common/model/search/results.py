@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from common.model.recording import Role
+from common.model.search.document import CallDocument
 from common.model.search.query import And, Node, Or, Phrase, Tracker, Word
+from common.model.search.stems import fold, folded_words, stem
 from common.model.search.tokens import fold_all
-from common.model.search.words import fold, stem, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from common.model.recording import Role
-    from common.model.search.document import CallDocument, Spoken
+    from common.model.search.document import Spoken
 
 MAX_EXCERPTS = 3
 
@@ -72,9 +74,9 @@ def _in_turn(wanted: Word | Phrase | Tracker, turn: Spoken, call: CallDocument) 
     if isinstance(wanted, Tracker):
         name = fold_all(wanted.name)
         return any(fold_all(hit.tracker) == name and turn.start <= hit.start < turn.end for hit in call.hits)
-    words = words_of(turn.text)
+    words = folded_words(turn.text)
     if isinstance(wanted, Phrase):
-        row = [word for text in wanted.words for word in words_of(text)]
+        row = [word for text in wanted.words for word in folded_words(text)]
         return any(words[at : at + len(row)] == row for at in range(len(words) - len(row) + 1))
     folded = fold(wanted.text)
     return any(word.startswith(folded) if wanted.prefix else stem(word) == stem(folded) for word in words)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from common.model.recording import Role
 from common.model.search.query import Facet, Figure
-from common.model.search.words import fold, stem, words_of
+from common.model.search.stems import fold, folded_words, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -47,10 +47,10 @@ SECONDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 def terms_of(document: CallDocument) -> frozenset[str]:
     """The tokens of what was said and written: about three per different word."""
     found: set[str] = set()
-    for word in words_of(document.about):
+    for word in folded_words(document.about):
         _add_word(found, word)
     for turn in document.turns:
-        for word in words_of(turn.text):
+        for word in folded_words(turn.text):
             _add_word(found, word)
             found.add(term(word, by=turn.role))
     return frozenset(found)
@@ -90,7 +90,7 @@ def values_of(document: CallDocument) -> Iterable[tuple[Facet, str]]:
     ):
         for name in names:
             yield kind, name
-            yield from ((kind, word) for word in words_of(name))
+            yield from ((kind, word) for word in folded_words(name))
         yield from ((kind, email) for whose, email in document.emails if whose is role)
     yield from ((Facet.TOPIC, topic) for topic in document.topics)
     yield from ((Facet.HAS, kind) for kind in document.has)

@@ -1,0 +1,34 @@
+"""What is compared of a word: without accents, and by its stem.
+
+The stem is the English one (Porter's second algorithm), whatever the language of the call: forms of other languages are
+found as they are written.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+
+import snowballstemmer
+
+from common.model.search.words import words_of
+
+_stemmer = snowballstemmer.stemmer("english")
+
+
+def folded_words(text: str) -> list[str]:
+    """The words of a text in order, as they are compared: "Didn't we, Müller?" is didn't, we, muller."""
+    return [fold(word) for word in words_of(text)]
+
+
+def fold(word: str) -> str:
+    """Without case and accents."""
+    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word).casefold())
+    return "".join(sign for sign in parts if not unicodedata.combining(sign))
+
+
+@functools.lru_cache(maxsize=50_000)
+def stem(folded: str) -> str:
+    """What all forms of a word have in common: cancelled, cancelling and cancels are cancel."""
+    found: str = _stemmer.stemWord(folded)
+    return found
