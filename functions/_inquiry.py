@@ -40,8 +40,8 @@ class Inquiry:
     def about(self, request: SymblAsyncRequest, attempt: Attempt, *, now: datetime) -> Standing:
         """How the job of `attempt` stands.
 
-        By the id of the engine's own answer, where that came. Where it was lost, the attempt's conversation is searched
-        for, and its summary tells the end: it is 404 while the job runs. A job id that only a webhook has named is
+        By the id of the engine's own answer, where that came. Where it was lost, or the engine knows no such job any more,
+        the attempt's conversation is searched for, and its summary tells the end: it is 404 while the job runs. A job id that only a webhook has named is
         believed where there is a conversation of this attempt, and no other request was given that id.
 
         Raises:
@@ -52,11 +52,11 @@ class Inquiry:
             if status is not None or attempt.conversation_id is None:
                 return Standing(status=status, conversation_id=attempt.conversation_id)
         found = self.engine.find_conversation(attempt.id, since=attempt.claimed_at, now=now)
-        if found is None or attempt.job_id:
-            return Standing(status=None, conversation_id=found)
+        if found is None:
+            return Standing(status=None, conversation_id=None)
         if self.engine.section(_SUMMARY, found) is not None:
             return Standing(status=JobStatus.COMPLETED, conversation_id=found)
-        return Standing(status=self._as_told(request, attempt), conversation_id=found)
+        return Standing(status=None if attempt.job_id else self._as_told(request, attempt), conversation_id=found)
 
     def _as_told(self, request: SymblAsyncRequest, attempt: Attempt) -> JobStatus | None:
         if attempt.told_job_id is None or self.requests.owner_of_job(attempt.told_job_id) not in {None, request.id}:

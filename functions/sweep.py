@@ -275,8 +275,8 @@ class Sweeper:
             return
         if standing.conversation_id is None:
             gone = request.checks > 0 if attempt.job_id else age > schedule.UNKNOWN_LIMIT
-        else:  # nothing can ever tell the end of a job without an id, unless its summary comes
-            gone = attempt.job_id is None and age > 2 * self.budgets.active_for
+        else:  # nothing can ever tell the end of a job without a record, unless its summary comes
+            gone = age > 2 * self.budgets.active_for
         if gone:
             self._change(request, lambda current: current.attempt_over(attempt.id, now=self.now))
             self.found["slots_released"] += 1
