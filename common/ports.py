@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, Generic, Protocol, TypeVar
 
 from common.errors import Exchange
-from common.model.company import Tracker
+from common.model.company import CompanyDefaults, Tracker
 from common.model.conversation import ConversationMetadata
-from common.model.job import AttemptId, RequestId
+from common.model.job import AttemptId, RequestId, SymblAsyncRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
     from common.model.business_ux import BusinessUX
     from common.model.capacity import SymblAccount
-    from common.model.company import CompanyDefaults
     from common.model.fairness import DispatchTurns, Lane
     from common.model.intake import AddOutcome, RejectedObject
     from common.model.intelligence import Rows, SectionKind
-    from common.model.job import FailureClass, SlotNumber, SymblAsyncRequest
+    from common.model.job import FailureClass, SlotNumber
     from common.model.lifecycle import JobStatus
     from common.model.reconciliation import BucketScan
     from common.model.recording import RecordingId, StoredObject
@@ -46,15 +45,30 @@ class RecordingStore(Protocol):
     """Metadata and requests of recordings, added together."""
 
     def add(
-        self, conversation: ConversationMetadata, request: SymblAsyncRequest, *, allow_duplicate: bool
+        self,
+        conversation: ConversationMetadata,
+        request: SymblAsyncRequest,
+        *,
+        allow_duplicate: bool,
+        settle: Callable[[CompanyDefaults], ConversationMetadata] | None = None,
     ) -> AddOutcome:
-        """Store both in one transaction, unless the recording, or (within its company) its audio, is already there."""
+        """Store both in one transaction, unless the recording, or (within its company) its audio, is already there.
+
+        `settle` makes the row anew by what the company has settled, as read in that transaction; without it the row is
+        stored as it is.
+        """
 
     def same_audio(self, company: str, content_hash: str) -> RecordingId | None:
         """The recording of `company` that has these bytes."""
 
     def get(self, recording_id: RecordingId) -> ConversationMetadata | None:
         """One recording's metadata."""
+
+    def with_request(self, recording_id: RecordingId) -> tuple[ConversationMetadata | None, SymblAsyncRequest | None]:
+        """One recording's metadata and its request, read together."""
+
+    def to_submit(self, request_id: RequestId, *, company: str | None) -> ToSubmit | None:
+        """A request, with what is said of its recording to the engine, read together; None where there is none."""
 
     def get_many(self, ids: Sequence[RecordingId]) -> Mapping[RecordingId, ConversationMetadata]:
         """Those of `ids` that exist."""
@@ -79,15 +93,23 @@ class RequestStore(Protocol):
         """The request of a recording."""
 
     def change(
-        self, request_id: RequestId, change: Callable[[SymblAsyncRequest], SymblAsyncRequest]
+        self,
+        request_id: RequestId,
+        change: Callable[[SymblAsyncRequest], SymblAsyncRequest],
+        *,
+        seen: SymblAsyncRequest | None = None,
     ) -> SymblAsyncRequest:
         """Apply a pure change in a transaction; slots that it leaves are freed, or quarantined, in the same one.
 
-        `change` may run several times. Raises NotFound where there is no such request.
+        `change` may run several times. `seen`, the request as it was, tells which slots to read along with it: one call
+        less for a change that leaves them. Raises NotFound where there is no such request.
         """
 
     def next_in_line(self, lane: Lane, *, limit: int, now: datetime) -> list[RequestId]:
         """The oldest of the lane that may be claimed."""
+
+    def first_in_line(self, *, limit: int, now: datetime) -> list[tuple[Lane, RequestId]]:
+        """The oldest that may be claimed, of whatever lane, each with its lane."""
 
     def anybody_waits(self, now: datetime) -> bool:
         """Whether any request, of whatever lane, may be claimed."""
@@ -146,9 +168,6 @@ class LaneStore(Protocol):
     def found_empty(self, lane: Lane) -> bool:
         """Say that nobody waits in the lane, if that is so; whether it is."""
 
-    def turns(self) -> DispatchTurns:
-        """The turns so far."""
-
     def keep_turns(self, turns: DispatchTurns) -> None:
         """Keep them for the next run."""
 
@@ -156,10 +175,20 @@ class LaneStore(Protocol):
 class ResultStore(Protocol):
     """Rows of the ConversationIntelligence kinds, by conversation."""
 
-    def put(
-        self, sections: Sequence[tuple[SectionKind, Rows]], *, conversation_id: str, recording_id: RecordingId
-    ) -> None:
-        """Store whole sections, in place of what was there."""
+    def keep(
+        self,
+        sections: Sequence[tuple[SectionKind, Rows]],
+        *,
+        request: SymblAsyncRequest,
+        change: Callable[[SymblAsyncRequest], SymblAsyncRequest],
+        event_id: str | None,
+        now: datetime,
+    ) -> SymblAsyncRequest:
+        """Store whole sections, in place of what was there, of the request's conversation.
+
+        With them goes what that makes of the request, a pure change that leaves its status as it is and may run several
+        times; and that nothing more is owed to the event, if any. Raises NotFound where there is no such request.
+        """
 
     def get(self, section: SectionKind, conversation_id: str) -> Rows:
         """The rows of a section, in order; empty where there are none."""
@@ -266,6 +295,9 @@ class AccountState(Protocol):
     def get(self) -> SymblAccount:
         """How it stands."""
 
+    def get_with_turns(self) -> tuple[SymblAccount, DispatchTurns]:
+        """How it stands, and the turns so far, read together: what dispatch begins with."""
+
     def change(self, change: Callable[[SymblAccount], SymblAccount]) -> SymblAccount:
         """Apply a pure change in a transaction; `change` may run several times."""
 
@@ -347,6 +379,15 @@ class Verdict:
 
     reason: str | None
     exchange: Exchange | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ToSubmit:
+    """What a submission is made of."""
+
+    request: SymblAsyncRequest
+    conversation: ConversationMetadata | None  #: None: somebody has deleted it
+    defaults: CompanyDefaults | None  #: None: nobody said whose it is
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

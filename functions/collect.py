@@ -62,12 +62,12 @@ class Collector:
         attempt = request.attempt_of(attempt_id)
         if attempt is not None and _is_open(request, attempt):
             request = self._settle(request, attempt, event_id)
-        report = CollectReport(status=request.status, results=request.results)
+        settled = None if _waits(request, attempt_id) else event_id
         if request.status is JobStatus.COMPLETED and request.results in OWED_RESULTS:
-            report = self._fetch(request)
-        if event_id and not _waits(request, attempt_id):
-            self.inbox.worked_off(event_id, now=self.clock())
-        return report
+            return self._fetch(request, settled)
+        if settled:
+            self.inbox.worked_off(settled, now=self.clock())
+        return CollectReport(status=request.status, results=request.results)
 
     def _settle(self, request: SymblAsyncRequest, attempt: Attempt, event_id: str | None) -> SymblAsyncRequest:
         """Ask the engine, and take over what it says."""
@@ -123,7 +123,7 @@ class Collector:
                 event_id=event_id,
             )
 
-        after = self.requests.change(request.id, change)
+        after = self.requests.change(request.id, change, seen=request)
         log.event("job_completed", attempt=attempt.id, conversation=conversation_id, job=attempt.job_id)
         self._wake_dispatch(attempt)
         return after
@@ -141,14 +141,13 @@ class Collector:
                 return current.failed(error, by=Maker.COLLECT, now=now, event_id=event_id)
             return current.attempt_over(attempt.id, now=now)
 
-        after = self.requests.change(request.id, change)
+        after = self.requests.change(request.id, change, seen=request)
         log.event("job_failed", attempt=attempt.id, job=attempt.job_id, status=after.status, reason=error.reason)
         self._wake_dispatch(attempt)
         return after
 
-    def _fetch(self, request: SymblAsyncRequest) -> CollectReport:
-        """Fetch what is missing. A section that fails does not hold the others."""
-        assert request.conversation_id is not None  # noqa: S101  # COMPLETED is entered only with one
+    def _fetch(self, request: SymblAsyncRequest, event_id: str | None) -> CollectReport:
+        """Fetch what is missing; with that, the event is worked off. A section that fails does not hold the others."""
         now = self.clock()
         fetched: list[tuple[SectionKind, Rows]] = []
         sections: list[Section] = []
@@ -157,14 +156,16 @@ class Collector:
             sections.append(section)
             if rows is not None:
                 fetched.append((kind, rows))
-        self.results.put(fetched, conversation_id=request.conversation_id, recording_id=request.recording_id)
-        after = self.requests.change(
-            request.id,
-            lambda current: (
+        after = self.results.keep(
+            fetched,
+            request=request,
+            change=lambda current: (
                 current.collected(sections, next_check_at=schedule.next_look(current, now))
                 if current.status is JobStatus.COMPLETED and current.conversation_id == request.conversation_id
                 else current
             ),
+            event_id=event_id,
+            now=self.clock(),
         )
         log.event("results_stored", conversation=request.conversation_id, stored=len(fetched), results=after.results)
         return CollectReport(status=after.status, results=after.results, stored=len(fetched))
@@ -172,7 +173,7 @@ class Collector:
     def _fetch_section(
         self, kind: SectionKind, request: SymblAsyncRequest, now: datetime
     ) -> tuple[Rows | None, Section]:
-        assert request.conversation_id is not None  # noqa: S101  # as above
+        assert request.conversation_id is not None  # noqa: S101  # COMPLETED is entered only with one
         age = now - (request.collecting_since or now)
         try:
             rows = self.engine.section(kind, request.conversation_id)
@@ -187,7 +188,12 @@ class Collector:
         return (() if late else None), Section(name=kind.name, state=state, at=now)
 
     def _wake_dispatch(self, attempt: Attempt) -> None:
-        """A slot is free: somebody's turn. If the task cannot be created now, the sweep does it."""
+        """A slot is free: somebody's turn, if anybody waits. If the task cannot be created now, the sweep does it.
+
+        The look comes after the commit that has freed the slot: who arrives after the look finds the slot free.
+        """
+        if not self.requests.anybody_waits(self.clock()):
+            return
         try:
             self.tasks.enqueue(dispatch_task(cause=f"{attempt.id}/released"))
         except CalltrackError as error:

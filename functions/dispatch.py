@@ -16,7 +16,7 @@ from functions import _edge
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     import flask
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from common.model.capacity import SymblAccount
     from common.model.job import AttemptId, RequestId, SlotNumber, SymblAsyncRequest
     from common.ports import AccountState, LaneStore, RequestStore, SlotPool, TaskQueue
+
+    Heads = collections.deque[RequestId]
+    """Those of a lane that are left to be claimed, the oldest first."""
+
+#: One query for so many costs less than one for the lanes and one more for each that has a turn.
+SHORT_QUEUE = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,14 +54,15 @@ def dispatch(
     now: datetime,
     new_id: Callable[[], AttemptId],
     chance: random.Random,
+    short_queue: int = SHORT_QUEUE,
 ) -> DispatchReport:
     """Claim all free slots, each for whose turn it is; one lost race costs that slot its turn, not the run.
 
     `cap` is the setting; the account may allow less, and a single claim where our credentials have to be proved. The
-    account is read before the leases: whoever claims by an older
-    view of either finds it changed.
+    account is read before the leases: whoever claims by an older view of either finds it changed. A queue of fewer than
+    `short_queue` is read whole; of a longer one, the lanes are asked for their oldest.
     """
-    state = account.get()
+    state, before = account.get_with_turns()
     stopped = state.rests_until(now)
     if stopped:
         return DispatchReport(stopped_until=stopped.isoformat())
@@ -66,14 +73,15 @@ def dispatch(
         free = free[:1]
     if not free:
         return DispatchReport(cap=effective)
-    before = lanes.turns()
+    queue = requests.first_in_line(limit=short_queue, now=now)
+    whole = by_lane(queue) if len(queue) < short_queue else None
     turns = Turns(
-        lanes.waiting(),
+        lanes.waiting() if whole is None else whole,
         active=collections.Counter(lease.company for lease in leases),
         before=before,
         chance=chance,
     )
-    line = Line(requests, lanes, turns, needed=len(free), now=now)
+    line = Line(requests, lanes, turns, known=whole or {}, needed=len(free), now=now)
     claimed = 0
     for number in slot.in_random_order(free, chance):
         following = line.next()
@@ -93,15 +101,27 @@ def dispatch(
 
 
 class Line:
-    """Who is next, asking each lane once, when its first turn comes, for as many as may be needed of it."""
+    """Who is next, asking each lane once, when its first turn comes, for as many as may be needed of it.
 
-    def __init__(self, requests: RequestStore, lanes: LaneStore, turns: Turns, *, needed: int, now: datetime) -> None:
+    Lanes of which all are `known` are not asked.
+    """
+
+    def __init__(
+        self,
+        requests: RequestStore,
+        lanes: LaneStore,
+        turns: Turns,
+        *,
+        known: Mapping[Lane, Heads],
+        needed: int,
+        now: datetime,
+    ) -> None:
         self._requests = requests
         self._lanes = lanes
         self._turns = turns
         self._needed = needed
         self._now = now
-        self._heads: dict[Lane, collections.deque[RequestId]] = {}
+        self._heads = dict(known)
 
     def next(self) -> tuple[Lane, RequestId] | None:
         """The request whose turn it is, and its lane; None when nobody is left."""
@@ -112,7 +132,7 @@ class Line:
             self._turns.empty(lane)
         return None
 
-    def _heads_of(self, lane: Lane) -> collections.deque[RequestId]:
+    def _heads_of(self, lane: Lane) -> Heads:
         """A lane without heads is said to be empty, if it is, by the run that finds it so.
 
         Not by the one that takes its last request: a lane in which one call follows another would change all the time.
@@ -123,6 +143,14 @@ class Line:
             if not heads:
                 self._lanes.found_empty(lane)
         return self._heads[lane]
+
+
+def by_lane(queue: Sequence[tuple[Lane, RequestId]]) -> dict[Lane, Heads]:
+    """Who waits in each lane, in the order of the queue."""
+    heads: dict[Lane, Heads] = collections.defaultdict(collections.deque)
+    for lane, request_id in queue:
+        heads[lane].append(request_id)
+    return heads
 
 
 def _claim(

@@ -26,7 +26,7 @@ from common.adapters.audio_probe import probe
 from common.bootstrap import services
 from common.errors import NotFound, Problem, Rejected, TooLarge, TryLater
 from common.model.answers import recording_answer
-from common.model.company import company_of_object
+from common.model.company import CompanyDefaults, company_of_object
 from common.model.conversation import ConversationMetadata, conversation_of, expect_fit
 from common.model.intake import (
     DETAILS_KEY,
@@ -205,18 +205,20 @@ class Intake:
     def _ingest(self, stored: StoredObject, details: RecordingDetails, properties: AudioProperties) -> AddOutcome:
         """Metadata and a pending request in one transaction, then a task for dispatch; safe to run again."""
         content_hash = stored.md5 or self._hash_of(stored)
-        conversation = conversation_of(
-            stored=stored,
-            audio=properties,
-            content_hash=content_hash,
-            details=details,
-            defaults=self.companies.defaults(_expect_company(details)),
-            now=self.clock(),
-        )
+        now = self.clock()
+
+        def settled(defaults: CompanyDefaults) -> ConversationMetadata:
+            return conversation_of(
+                stored=stored, audio=properties, content_hash=content_hash, details=details, defaults=defaults, now=now
+            )
+
+        conversation = settled(CompanyDefaults.of(_expect_company(details)))
         request = SymblAsyncRequest.pending(
-            conversation.id, company=conversation.company, priority=conversation.priority, now=conversation.created_at
+            conversation.id, company=conversation.company, priority=conversation.priority, now=now
         )
-        outcome = self.recordings.add(conversation, request, allow_duplicate=bool(details.allow_duplicate))
+        outcome = self.recordings.add(
+            conversation, request, allow_duplicate=bool(details.allow_duplicate), settle=settled
+        )
         log.event(
             "recording_added" if outcome.created else "recording_known",
             recording=outcome.recording_id,
@@ -328,10 +330,10 @@ class Reading:
         return flask.Response(render(turns), content_type=f"{content_type}; charset=utf-8")
 
     def _expect(self, recording_id: RecordingId) -> tuple[ConversationMetadata, SymblAsyncRequest | None]:
-        conversation = self.recordings.get(recording_id)
+        conversation, request = self.recordings.with_request(recording_id)
         if conversation is None:
             raise NotFound(f"There is no recording {recording_id!r}; GET /api/v1/recordings lists them.")
-        return conversation, self.requests.of_recording(recording_id)
+        return conversation, request
 
 
 # Entry points
@@ -384,7 +386,8 @@ def _add(request: flask.Request) -> ResponseReturnValue:
     if (request.content_length or 0) > MAX_UPLOAD_BYTES:
         raise TooLarge([Problem("audio", _too_large("the request"))])
     outcome = _add_multipart(request) if request.mimetype == "multipart/form-data" else _add_json(request)
-    answer = _edge.json_answer(_reading().basic(outcome.recording_id), 201 if outcome.created else 200)
+    shown = recording_answer(*outcome.stored) if outcome.stored else _reading().basic(outcome.recording_id)
+    answer = _edge.json_answer(shown, 201 if outcome.created else 200)
     answer.headers["Location"] = f"/api/v1/recordings/{outcome.recording_id}"
     return answer
 

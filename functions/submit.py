@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from common.model.capacity import SymblAccount
+    from common.model.company import CompanyDefaults
     from common.model.conversation import ConversationMetadata
     from common.model.job import AttemptId, JobError, RequestId
     from common.ports import (
@@ -86,18 +87,19 @@ class Submitter:
     clock: Callable[[], datetime]
     chance: Callable[[], float]
 
-    def submit(self, request_id: RequestId, attempt_id: AttemptId) -> Outcome:
-        """Send this attempt unless somebody may have sent it already."""
-        request = self.requests.get(request_id)
-        if request is None or not request.may_be_sent(attempt_id):
+    def submit(self, request_id: RequestId, attempt_id: AttemptId, company: str | None = None) -> Outcome:
+        """Send this attempt unless somebody may have sent it already; `company`, whose it is, as its task names it."""
+        found = self.recordings.to_submit(request_id, company=company)
+        if found is None or not found.request.may_be_sent(attempt_id):
             return Outcome.NOTHING_TO_DO
-        conversation = self.recordings.get(request.recording_id)
+        request, conversation = found.request, found.conversation
         if conversation is None:
             gone = error_of(FailureClass.DEFECT, "its metadata is gone: who deleted its rows?")
             return self._give_up(request, attempt_id, gone)
         try:
             self.engine.prepare()
-            submission = self._submission(request, attempt_id, conversation)
+            defaults = found.defaults or self.companies.defaults(conversation.company)
+            submission = self._submission(request, attempt_id, conversation, defaults)
             if not self._mark_sent(request_id, attempt_id):
                 return Outcome.NOTHING_TO_DO
             accepted = self.engine.submit(submission)
@@ -108,7 +110,11 @@ class Submitter:
         return Outcome.ACCEPTED
 
     def _submission(
-        self, request: SymblAsyncRequest, attempt_id: AttemptId, conversation: ConversationMetadata
+        self,
+        request: SymblAsyncRequest,
+        attempt_id: AttemptId,
+        conversation: ConversationMetadata,
+        defaults: CompanyDefaults,
     ) -> Submission:
         return Submission(
             url=self._signed_url(conversation),
@@ -118,7 +124,7 @@ class Submitter:
             attempt_id=attempt_id,
             request_id=request.id,
             conversation=conversation,
-            trackers=self.companies.defaults(conversation.company).trackers,
+            trackers=defaults.trackers,
             confidence_threshold=conversation.confidence_threshold or self.confidence_threshold,
         )
 
@@ -286,5 +292,5 @@ def submit_job(request: flask.Request) -> ResponseReturnValue:
             budgets=s.settings.budgets,
             clock=s.clock,
             chance=s.chance.random,
-        ).submit(body["request_id"], body["attempt_id"])
+        ).submit(body["request_id"], body["attempt_id"], body.get("company"))
     return {"outcome": outcome}

@@ -6,6 +6,8 @@ import dataclasses
 from datetime import datetime
 
 from common.errors import Problem
+from common.model.conversation import ConversationMetadata
+from common.model.job import SymblAsyncRequest
 from common.model.recording import RecordingId
 
 #: Key under which an object carries its sender's words. Cloud Storage allows 8 KiB of custom metadata in all,
@@ -22,6 +24,8 @@ class AddOutcome:
 
     recording_id: RecordingId
     created: bool
+    stored: tuple[ConversationMetadata, SymblAsyncRequest] | None = dataclasses.field(default=None, compare=False)
+    """What this very call has stored, for its answer."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -60,8 +60,9 @@ def owed(request: SymblAsyncRequest) -> Task | None:
 
 
 def submit_task(request: SymblAsyncRequest) -> Task:
-    """Send the current attempt to the engine."""
-    return _of_attempt(Stage.SUBMIT, request)
+    """Send the current attempt to the engine; whose it is tells which defaults to read along with it."""
+    task = _of_attempt(Stage.SUBMIT, request)
+    return dataclasses.replace(task, body={**task.body, "company": request.company})
 
 
 def collect_task(request: SymblAsyncRequest, *, attempt_id: AttemptId | None = None, event_id: str = "") -> Task:

@@ -25,8 +25,7 @@ class DatastoreCompanies:
 
     def defaults(self, company: str) -> CompanyDefaults:
         """The company's defaults; the general ones where it has none."""
-        entity = self._client.get(COMPANY_DEFAULTS.key(self._client, company))
-        return COMPANY_DEFAULTS.row_of(entity) if entity else CompanyDefaults.of(company)
+        return defaults_of(self._client.get(COMPANY_DEFAULTS.key(self._client, company)), company)
 
     def prefixes(self) -> Mapping[str, str]:
         """Company by bucket prefix."""
@@ -47,3 +46,8 @@ class DatastoreCompanies:
     def put_business_ux(self, row: BusinessUX) -> None:
         """Settle it."""
         self._client.put(BUSINESS_UX.entity(self._client, row.company, row))
+
+
+def defaults_of(entity: datastore.Entity | None, company: str) -> CompanyDefaults:
+    """What is stored of a company's defaults; the general ones where nothing is."""
+    return COMPANY_DEFAULTS.row_of(entity) if entity else CompanyDefaults.of(company)

@@ -69,12 +69,7 @@ class DatastoreInbox:
         key = WEBHOOK_EVENT.key(self._client, event_id)
 
         def body(transaction: datastore.Transaction) -> None:
-            entity = self._client.get(key, transaction=transaction)
-            if entity is None or entity["worked_off_at"] is not None:
-                return
-            event: WebhookEvent = WEBHOOK_EVENT.row_of(entity)
-            changed = dataclasses.replace(event, **changes)  # type: ignore[arg-type]  # names of its own fields
-            transaction.put(WEBHOOK_EVENT.entity(self._client, event.id, changed))
+            change_open(self._client, transaction, self._client.get(key, transaction=transaction), **changes)
 
         run_in_transaction(self._client, body)
 
@@ -96,3 +91,17 @@ class DatastoreInbox:
             order=["next_check_at"],
         )
         return [WEBHOOK_EVENT.row_of(entity) for entity in query.fetch(limit=limit)]
+
+
+def change_open(
+    client: datastore.Client,
+    transaction: datastore.Transaction,
+    stored: datastore.Entity | None,
+    **changes: datetime | None,
+) -> None:
+    """For a transaction that has read an event as `stored`: change it, unless it was worked off."""
+    if stored is None or stored["worked_off_at"] is not None:
+        return
+    event: WebhookEvent = WEBHOOK_EVENT.row_of(stored)
+    changed = dataclasses.replace(event, **changes)  # type: ignore[arg-type]  # names of its own fields
+    transaction.put(WEBHOOK_EVENT.entity(client, event.id, changed))

@@ -9,20 +9,25 @@ from google.cloud.datastore import helpers
 from google.cloud.datastore.query import PropertyFilter
 
 from common.adapters.datastore.codec import from_entity, to_entity
-from common.adapters.datastore.kinds import INTELLIGENCE_INDEXED
+from common.adapters.datastore.inbox import change_open
+from common.adapters.datastore.kinds import INTELLIGENCE_INDEXED, SYMBL_ASYNC_REQUEST, WEBHOOK_EVENT
+from common.adapters.datastore.transactions import run_in_transaction
+from common.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from common.model.intelligence import Rows, SectionKind
+    from common.model.job import SymblAsyncRequest
     from common.model.recording import RecordingId
 
 _PROPERTIES = frozenset({"conversation_id", "recording_id", "chunk", "chunks", "rows"})
 _UNINDEXED = tuple(sorted(_PROPERTIES - INTELLIGENCE_INDEXED))
 #: An entity may have 1,048,572 bytes; this leaves room for its key and its other properties.
 CHUNK_BYTES = 900_000
-#: A commit may have 10 MiB; Google's emulator takes 4.
-COMMIT_BYTES = 3_500_000
+#: A commit may have 10 MiB; Google's emulator takes 4. Beside results, the last has their request, of 1 MiB at most.
+RESULTS_BYTES = 2_500_000
 
 
 class DatastoreResults:
@@ -34,13 +39,48 @@ class DatastoreResults:
     def __init__(self, client: datastore.Client) -> None:
         self._client = client
 
-    def put(
-        self, sections: Sequence[tuple[SectionKind, Rows]], *, conversation_id: str, recording_id: RecordingId
-    ) -> None:
-        """Store whole sections, in as few commits as their size allows.
+    def keep(
+        self,
+        sections: Sequence[tuple[SectionKind, Rows]],
+        *,
+        request: SymblAsyncRequest,
+        change: Callable[[SymblAsyncRequest], SymblAsyncRequest],
+        event_id: str | None,
+        now: datetime,
+    ) -> SymblAsyncRequest:
+        """Store whole sections, what that makes of their request, and that the event which told of them is worked off.
 
-        A section's first chunk goes last: it is the one that makes the others count.
+        One lookup and one commit, and a commit before it for each RESULTS_BYTES that are too many for that one.
+        `change` leaves the status, and with it the slots, as they are.
         """
+        assert request.conversation_id is not None  # noqa: S101  # there are no results without one
+        entities = self._entities(sections, conversation_id=request.conversation_id, recording_id=request.recording_id)
+        *first, last = [*_fitting(entities, limit=RESULTS_BYTES)] or [[]]
+        for batch in first:
+            self._client.put_multi(batch)
+        request_key = SYMBL_ASYNC_REQUEST.key(self._client, request.id)
+        event_keys = [WEBHOOK_EVENT.key(self._client, event_id)] if event_id else []
+
+        def body(transaction: datastore.Transaction) -> SymblAsyncRequest:
+            found = {e.key: e for e in self._client.get_multi([request_key, *event_keys], transaction=transaction)}
+            if request_key not in found:
+                raise NotFound(f"no request {request.id}")
+            before: SymblAsyncRequest = SYMBL_ASYNC_REQUEST.row_of(found[request_key])
+            after = change(before)
+            for entity in last:
+                transaction.put(entity)
+            if after != before:
+                transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, after.id, after))
+            for key in event_keys:
+                change_open(self._client, transaction, found.get(key), worked_off_at=now, next_check_at=None)
+            return after
+
+        return run_in_transaction(self._client, body)
+
+    def _entities(
+        self, sections: Sequence[tuple[SectionKind, Rows]], *, conversation_id: str, recording_id: RecordingId
+    ) -> list[datastore.Entity]:
+        """A section's first chunk comes last: it is the one that makes the others count."""
         entities = []
         for section, rows in sections:
             chunks = list(_chunks(rows))
@@ -54,8 +94,7 @@ class DatastoreResults:
                     rows=items,
                 )
                 entities.append(entity)
-        for batch in _batches(entities):
-            self._client.put_multi(batch)
+        return entities
 
     def get(self, section: SectionKind, conversation_id: str) -> Rows:
         """The rows of a section, in order."""
@@ -95,10 +134,6 @@ class DatastoreResults:
 def _chunks(rows: Rows) -> Iterator[list[datastore.Entity]]:
     """Rows as embedded entities, in lists that fit one entity each; one empty list where there are no rows."""
     yield from _fitting([to_entity(row, None) for row in rows], limit=CHUNK_BYTES) if rows else ([],)
-
-
-def _batches(entities: list[datastore.Entity]) -> Iterator[list[datastore.Entity]]:
-    return _fitting(entities, limit=COMMIT_BYTES)
 
 
 def _fitting(entities: list[datastore.Entity], *, limit: int) -> Iterator[list[datastore.Entity]]:

@@ -99,6 +99,11 @@ def slot_key(client: datastore.Client, number: int) -> datastore.Key:
     return SYMBL_SLOT.key(client, f"slot-{number:04d}")
 
 
+def turns_key(client: datastore.Client) -> datastore.Key:
+    """The key of the turns of all lanes."""
+    return DISPATCH_TURNS.key(client, "default")
+
+
 def account_key(client: datastore.Client) -> datastore.Key:
     """The key of the account: there is one."""
     return SYMBL_ACCOUNT.key(client, "default")

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from google.cloud.datastore.query import PropertyFilter
 
-from common.adapters.datastore.kinds import DISPATCH_TURNS, QUEUE_LANE, SYMBL_ASYNC_REQUEST
+from common.adapters.datastore.kinds import DISPATCH_TURNS, QUEUE_LANE, SYMBL_ASYNC_REQUEST, turns_key
 from common.adapters.datastore.transactions import run_in_transaction
-from common.model.fairness import DispatchTurns, Lane, QueueLane
+from common.model.fairness import Lane, QueueLane
 from common.model.lifecycle import JobStatus
 
 if TYPE_CHECKING:
     from google.cloud import datastore
 
-_TURNS = "default"
+    from common.model.fairness import DispatchTurns
 
 
 class DatastoreLanes:
@@ -47,15 +47,9 @@ class DatastoreLanes:
 
         return run_in_transaction(self._client, body)
 
-    def turns(self) -> DispatchTurns:
-        """The turns so far."""
-        entity = self._client.get(DISPATCH_TURNS.key(self._client, _TURNS))
-        turns: DispatchTurns = DISPATCH_TURNS.row_of(entity) if entity else DispatchTurns()
-        return turns
-
     def keep_turns(self, turns: DispatchTurns) -> None:
         """Keep them for the next run. Of two dispatchers the later one wins: turns are a courtesy, no right."""
-        self._client.put(DISPATCH_TURNS.entity(self._client, _TURNS, turns))
+        self._client.put(DISPATCH_TURNS.entity(self._client, turns_key(self._client).name, turns))
 
 
 def lane_key(client: datastore.Client, lane: Lane) -> datastore.Key:

@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING
 
 from google.cloud import datastore
 
+from common.adapters.datastore.companies import defaults_of
 from common.adapters.datastore.keys import names_that_exist
-from common.adapters.datastore.kinds import AUDIO_FINGERPRINT, CONVERSATION_METADATA, SYMBL_ASYNC_REQUEST
+from common.adapters.datastore.kinds import (
+    AUDIO_FINGERPRINT,
+    COMPANY_DEFAULTS,
+    CONVERSATION_METADATA,
+    SYMBL_ASYNC_REQUEST,
+)
 from common.adapters.datastore.lanes import lane_key, say_that_somebody_waits
 from common.adapters.datastore.transactions import run_in_transaction
 from common.model.fairness import Lane
 from common.model.intake import AddOutcome
+from common.ports import ToSubmit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from common.model.company import CompanyDefaults
     from common.model.conversation import ConversationMetadata
-    from common.model.job import SymblAsyncRequest
+    from common.model.job import RequestId, SymblAsyncRequest
     from common.model.recording import RecordingId
 
 
@@ -29,13 +37,19 @@ class DatastoreRecordings:
         self._client = client
 
     def add(
-        self, conversation: ConversationMetadata, request: SymblAsyncRequest, *, allow_duplicate: bool
+        self,
+        conversation: ConversationMetadata,
+        request: SymblAsyncRequest,
+        *,
+        allow_duplicate: bool,
+        settle: Callable[[CompanyDefaults], ConversationMetadata] | None = None,
     ) -> AddOutcome:
         """Store metadata, request and fingerprint in one transaction, or none of them; its lane then says so."""
         key = self._key(conversation.id)
         fingerprint_key = self._fingerprint_key(conversation.company, conversation.content_hash)
         lane = Lane(request.company, request.priority)
-        keys = [key, fingerprint_key, lane_key(self._client, lane)]
+        defaults_key = COMPANY_DEFAULTS.key(self._client, conversation.company)
+        keys = [key, fingerprint_key, lane_key(self._client, lane), defaults_key]
 
         def body(transaction: datastore.Transaction) -> AddOutcome:
             found = {e.key: e for e in self._client.get_multi(keys, transaction=transaction)}
@@ -45,10 +59,12 @@ class DatastoreRecordings:
                 return AddOutcome(recording_id=found[fingerprint_key]["recording_id"], created=False)
             if fingerprint_key not in found:
                 transaction.put(self._fingerprint(fingerprint_key, conversation))
-            transaction.put(CONVERSATION_METADATA.entity(self._client, conversation.id, conversation))
+            defaults = defaults_of(found.get(defaults_key), conversation.company)
+            settled = settle(defaults) if settle else conversation
+            transaction.put(CONVERSATION_METADATA.entity(self._client, settled.id, settled))
             transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, request.id, request))
             say_that_somebody_waits(self._client, transaction, lane, found.get(lane_key(self._client, lane)))
-            return AddOutcome(recording_id=conversation.id, created=True)
+            return AddOutcome(recording_id=settled.id, created=True, stored=(settled, request))
 
         return run_in_transaction(self._client, body)
 
@@ -61,6 +77,29 @@ class DatastoreRecordings:
         """One recording's metadata."""
         entity = self._client.get(self._key(recording_id))
         return CONVERSATION_METADATA.row_of(entity) if entity else None
+
+    def with_request(self, recording_id: RecordingId) -> tuple[ConversationMetadata | None, SymblAsyncRequest | None]:
+        """One recording's metadata and its request, whose id follows from the recording's: one lookup."""
+        key, request_key = self._key(recording_id), SYMBL_ASYNC_REQUEST.key(self._client, f"{recording_id}-1")
+        found = {entity.key: entity for entity in self._client.get_multi([key, request_key])}
+        return (
+            CONVERSATION_METADATA.row_of(found[key]) if key in found else None,
+            SYMBL_ASYNC_REQUEST.row_of(found[request_key]) if request_key in found else None,
+        )
+
+    def to_submit(self, request_id: RequestId, *, company: str | None) -> ToSubmit | None:
+        """A request, and what is said of its recording to the engine: one lookup."""
+        request_key = SYMBL_ASYNC_REQUEST.key(self._client, request_id)
+        key = self._key(request_id.rpartition("-")[0])
+        keys = [request_key, key, *([COMPANY_DEFAULTS.key(self._client, company)] if company else [])]
+        found = {entity.key: entity for entity in self._client.get_multi(keys)}
+        if request_key not in found:
+            return None
+        return ToSubmit(
+            request=SYMBL_ASYNC_REQUEST.row_of(found[request_key]),
+            conversation=CONVERSATION_METADATA.row_of(found[key]) if key in found else None,
+            defaults=defaults_of(found.get(keys[-1]), company) if company else None,
+        )
 
     def get_many(self, ids: Sequence[RecordingId]) -> Mapping[RecordingId, ConversationMetadata]:
         """Those of `ids` that exist, in one lookup."""

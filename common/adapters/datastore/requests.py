@@ -16,6 +16,7 @@ from common.adapters.datastore.transactions import run_in_transaction
 from common.errors import NotFound
 from common.model.fairness import Lane
 from common.model.lifecycle import JobStatus
+from common.model.recording import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,20 +60,30 @@ class DatastoreRequests:
         return self.get(f"{recording_id}-1")
 
     def change(
-        self, request_id: RequestId, change: Callable[[SymblAsyncRequest], SymblAsyncRequest]
+        self,
+        request_id: RequestId,
+        change: Callable[[SymblAsyncRequest], SymblAsyncRequest],
+        *,
+        seen: SymblAsyncRequest | None = None,
     ) -> SymblAsyncRequest:
-        """Apply `change` in a transaction, and keep the slots in step with the request in the same one."""
+        """Apply `change` in a transaction, and keep the slots in step with the request in the same one.
+
+        One lookup where the slots that it leaves are those of `seen`, else two.
+        """
         key = SYMBL_ASYNC_REQUEST.key(self._client, request_id)
+        slots = [slot_key(self._client, number) for number in seen.places] if seen else []
 
         def body(transaction: datastore.Transaction) -> SymblAsyncRequest:
-            entity = self._client.get(key, transaction=transaction)
+            read = dict.fromkeys([key, *slots])
+            read.update({e.key: e for e in self._client.get_multi(list(read), transaction=transaction)})
+            entity = read.pop(key)
             if entity is None:
                 raise NotFound(f"no request {request_id}")
             before: SymblAsyncRequest = SYMBL_ASYNC_REQUEST.row_of(entity)
             after = change(before)
             if after != before:
                 transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, after.id, after))
-                self._leave_slots(transaction, before=before, after=after)
+                self._leave_slots(transaction, read, before=before, after=after)
                 self._wait_in_lane(transaction, before=before, after=after)
             return after
 
@@ -83,6 +94,22 @@ class DatastoreRequests:
         query = pending_in(self._client, lane)
         query.add_filter(filter=PropertyFilter("available_at", "<=", now))
         return [entity.key.name for entity in query.fetch(limit=limit)]
+
+    def first_in_line(self, *, limit: int, now: datetime) -> list[tuple[Lane, RequestId]]:
+        """The oldest that may be claimed, of whatever lane: one query, answered by its index alone."""
+        query = self._client.query(
+            kind=SYMBL_ASYNC_REQUEST.name,
+            filters=[
+                PropertyFilter("status", "=", JobStatus.PENDING.value),
+                PropertyFilter("available_at", "<=", now),
+            ],
+            projection=["company", "priority"],
+            order=["available_at"],
+        )
+        return [
+            (Lane(entity["company"], Priority(entity["priority"])), entity.key.name)
+            for entity in query.fetch(limit=limit)
+        ]
 
     def anybody_waits(self, now: datetime) -> bool:
         """Whether any request, of whatever lane, may be claimed: one key is read."""
@@ -140,16 +167,26 @@ class DatastoreRequests:
         return int(result[0].value)
 
     def _leave_slots(
-        self, transaction: datastore.Transaction, *, before: SymblAsyncRequest, after: SymblAsyncRequest
+        self,
+        transaction: datastore.Transaction,
+        read: Mapping[datastore.Key, datastore.Entity | None],
+        *,
+        before: SymblAsyncRequest,
+        after: SymblAsyncRequest,
     ) -> None:
         """Free or quarantine the slots whose place has changed, unless they belong to somebody else already."""
-        left = {number: place for number, place in before.places.items() if after.places.get(number) != place}
-        for entity in self._client.get_multi(
-            [slot_key(self._client, number) for number in left], transaction=transaction
-        ):
+        left = {
+            slot_key(self._client, number): place
+            for number, place in before.places.items()
+            if after.places.get(number) != place
+        }
+        unread = self._client.get_multi([key for key in left if key not in read], transaction=transaction)
+        for entity in (*unread, *(read.get(key) for key in left)):
+            if entity is None:
+                continue
             lease: Lease = SYMBL_SLOT.row_of(entity)
             place = after.places.get(lease.number)
-            if lease.attempt_id != left[lease.number].attempt_id:
+            if lease.attempt_id != left[entity.key].attempt_id:
                 continue
             if place is not None and place.quarantined:
                 kept = dataclasses.replace(lease, quarantined_at=after.timeline[-1].at)

@@ -13,6 +13,7 @@ import pytest
 from common.adapters.datastore.lanes import DatastoreLanes
 from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
+from common.model.capacity import SymblAccount
 from common.model.fairness import DispatchTurns, Lane
 from common.model.lifecycle import JobStatus
 from common.model.recording import Priority
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from google.cloud import datastore
 
+    from common.adapters.datastore.account import DatastoreAccount
     from common.model.job import SymblAsyncRequest
 
     Added = Callable[..., SymblAsyncRequest]
@@ -92,12 +94,13 @@ def test_who_goes_back_to_pending_waits_in_its_lane_again(
     assert not lanes.found_empty(ACME)
 
 
-def test_turns_are_kept(lanes: DatastoreLanes) -> None:
-    """In their order; at first there were none."""
-    assert lanes.turns() == DispatchTurns()
+def test_turns_are_kept(lanes: DatastoreLanes, account: DatastoreAccount) -> None:
+    """In their order; at first there were none. They are read along with the account."""
+    assert account.get_with_turns() == (SymblAccount(), DispatchTurns())
+    rests = account.change(lambda state: state.stopped(reason="busy", now=NOW, until=NOW + timedelta(minutes=1)))
     lanes.keep_turns(DispatchTurns(lanes=(GLOBEX.name, ACME.name)))
 
-    assert lanes.turns() == DispatchTurns(lanes=(GLOBEX.name, ACME.name))
+    assert account.get_with_turns() == (rests, DispatchTurns(lanes=(GLOBEX.name, ACME.name)))
 
 
 class Interrupted:

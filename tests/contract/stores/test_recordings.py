@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
+from common.adapters.datastore.companies import DatastoreCompanies
+from common.model.company import CompanyDefaults, Tracker
 from common.model.intake import AddOutcome
+from common.ports import ToSubmit
 from tests.factories import a_conversation, a_pending_job
 
 if TYPE_CHECKING:
@@ -16,7 +20,13 @@ if TYPE_CHECKING:
 
     from common.adapters.datastore.recordings import DatastoreRecordings
     from common.adapters.datastore.requests import DatastoreRequests
+    from common.model.conversation import ConversationMetadata
     from common.model.job import SymblAsyncRequest
+
+
+@pytest.fixture
+def companies(datastore_client: datastore.Client) -> DatastoreCompanies:
+    return DatastoreCompanies(datastore_client)
 
 
 def _kinds(client: datastore.Client) -> list[str]:
@@ -103,3 +113,54 @@ def test_get_many_returns_those_that_exist(
     assert recordings.get_many([]) == {}
     assert recordings.get("unknown") is None
     assert recordings.same_audio("Acme", "unknown") is None
+
+
+def test_a_row_is_settled_by_what_its_company_has_settled(
+    recordings: DatastoreRecordings, companies: DatastoreCompanies
+) -> None:
+    """As it stands in that transaction; the general defaults hold where there are none."""
+    companies.put_defaults(CompanyDefaults(company="Acme", language_code="en-GB"))
+
+    for number, company in enumerate(("Acme", "Globex")):
+        draft = a_conversation(number, company=company)
+
+        def settle(defaults: CompanyDefaults, draft: ConversationMetadata = draft) -> ConversationMetadata:
+            assert defaults.company == draft.company
+            return dataclasses.replace(draft, language_code=defaults.language_code)
+
+        request = a_pending_job(number, company=company)
+        outcome = recordings.add(draft, request, allow_duplicate=False, settle=settle)
+        assert outcome.stored == recordings.with_request(draft.id)
+
+    found = recordings.get_many([a_conversation(number).id for number in range(2)])
+    assert [row.language_code for row in found.values()] == ["en-GB", "en-US"]
+
+
+def test_a_recording_and_its_request_are_read_together(
+    recordings: DatastoreRecordings, datastore_client: datastore.Client
+) -> None:
+    """Each of them is None where it is not there."""
+    conversation, request = a_conversation(), a_pending_job()
+    recordings.add(conversation, request, allow_duplicate=False)
+
+    assert recordings.with_request(conversation.id) == (conversation, request)
+    assert recordings.with_request("unknown") == (None, None)
+    datastore_client.delete(datastore_client.key("SymblAsyncRequest", request.id))
+    assert recordings.with_request(conversation.id) == (conversation, None)
+
+
+def test_what_a_submission_is_made_of_is_read_together(
+    recordings: DatastoreRecordings, companies: DatastoreCompanies, datastore_client: datastore.Client
+) -> None:
+    """The defaults where the company is named; a recording without its metadata is found all the same."""
+    acme = CompanyDefaults(company="Acme", trackers=(Tracker(name="refund", vocabulary=("money back",)),))
+    companies.put_defaults(acme)
+    conversation, request = a_conversation(), a_pending_job()
+    recordings.add(conversation, request, allow_duplicate=False)
+
+    whole = ToSubmit(request=request, conversation=conversation, defaults=acme)
+    assert recordings.to_submit(request.id, company="Acme") == whole
+    assert recordings.to_submit(request.id, company=None) == dataclasses.replace(whole, defaults=None)
+    assert recordings.to_submit("unknown-1", company="Acme") is None
+    datastore_client.delete(datastore_client.key("ConversationMetadata", conversation.id))
+    assert recordings.to_submit(request.id, company="Acme") == dataclasses.replace(whole, conversation=None)

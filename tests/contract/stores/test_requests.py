@@ -99,6 +99,19 @@ def test_a_change_that_raises_changes_nothing(claimed: Added, requests: Datastor
     assert requests.get(request.id) == request
 
 
+@pytest.mark.parametrize("known", ["the slot", "nothing", "an earlier slot"])
+def test_a_slot_is_left_whatever_was_known_of_it(
+    claimed: Added, requests: DatastoreRequests, slots: DatastoreSlots, known: str
+) -> None:
+    """What was seen of the request saves a lookup where it still holds, and misleads nobody where it does not."""
+    request, other = claimed(1, slot=1), claimed(2, slot=2)
+    seen = {"the slot": request, "nothing": None, "an earlier slot": dataclasses.replace(other, id=request.id)}[known]
+
+    requests.change(request.id, lambda r: ended_badly(r, now=NOW), seen=seen)
+
+    assert [lease.request_id for lease in slots.leases()] == [other.id]
+
+
 def test_changing_an_unknown_request_says_so(requests: DatastoreRequests) -> None:
     """There is nothing to change."""
     with pytest.raises(NotFound):
@@ -119,6 +132,19 @@ def test_next_in_line_is_the_oldest_that_may_be_claimed(added: Added, requests: 
     assert requests.next_in_line(lane, limit=10, now=NOW) == [ids[3], ids[2], ids[1]]
     assert requests.next_in_line(lane, limit=2, now=NOW) == [ids[3], ids[2]]
     assert requests.count_pending() == 6
+
+
+def test_first_in_line_are_the_oldest_of_all_lanes(added: Added, requests: DatastoreRequests) -> None:
+    """In the order of `available_at`, each with its lane, without those whose turn has not come, up to the limit."""
+    oldest = added(1, company="Globex", now=NOW - timedelta(minutes=2), priority=Priority.BACKFILL)
+    older = added(2, now=NOW - timedelta(minutes=1))
+    added(3, now=NOW + timedelta(seconds=1))
+    ended = added(4, now=NOW - timedelta(minutes=3))
+    requests.change(ended.id, lambda r: ended_badly(r, now=NOW))
+    line = [(Lane("Globex", Priority.BACKFILL), oldest.id), (Lane("Acme", Priority.LIVE), older.id)]
+
+    assert requests.first_in_line(limit=10, now=NOW) == line
+    assert requests.first_in_line(limit=1, now=NOW) == line[:1]
 
 
 def test_anybody_waits_while_one_may_be_claimed(added: Added, requests: DatastoreRequests) -> None:

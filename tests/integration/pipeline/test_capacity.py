@@ -185,17 +185,3 @@ def test_companies_share_the_slots_alike(installation: Installation) -> None:
     dispatched(installation)
 
     assert sorted(active(installation).values()) == [2, 3]
-
-
-def test_a_lane_says_that_somebody_waits_until_a_run_finds_nobody(installation: Installation) -> None:
-    """And again with the next arrival."""
-    for number in range(SETTING):
-        add(installation, number)
-    dispatched(installation)
-    assert [lane.company for lane in installation.services.lanes.waiting()] == ["Acme"]
-    finish(installation, "Acme")
-    dispatched(installation)
-
-    assert installation.services.lanes.waiting() == []
-    add(installation, 10)
-    assert [lane.company for lane in installation.services.lanes.waiting()] == ["Acme"]

@@ -13,6 +13,7 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -77,6 +78,7 @@ class Account:
         self.clock = ManualClock(NOW)
         self.recordings, self.requests = DatastoreRecordings(client), DatastoreRequests(client)
         self.slots, self.lanes, self.account = DatastoreSlots(client), DatastoreLanes(client), DatastoreAccount(client)
+        self.short_queue = 3
         self._numbers = itertools.count()
         self._attempts = (f"attempt-{number}" for number in itertools.count())
 
@@ -111,6 +113,7 @@ class Account:
             now=self.clock(),
             new_id=lambda: next(self._attempts),
             chance=random.Random(seed),
+            short_queue=self.short_queue,
         )
         return report.claimed
 
@@ -152,6 +155,11 @@ class Dispatchers(RuleBasedStateMachine):
     def change_setting(self, setting: int) -> None:
         """A new revision, which no run of the old one outlives."""
         self.account.setting = setting
+
+    @rule(length=st.sampled_from([1, 3, 100]))
+    def read_whole_what_is_shorter(self, length: int) -> None:
+        """Both ways of finding who is next are as good."""
+        self.account.short_queue = length
 
     @rule(seconds=st.integers(1, 200))
     def time_passes(self, seconds: int) -> None:
@@ -217,7 +225,7 @@ def test_a_claim_by_a_view_from_before_a_429_fails(datastore_client: datastore.C
     steps = itertools.count()
 
     def refused_before_the_first_claim() -> None:
-        if next(steps) == 5:  # account, leases, turns, lanes, heads, then the first claim
+        if next(steps) == 5:  # account, leases, queue, lanes, heads, then the first claim
             account.refuse(account.slots.leases()[0], pause=None)
 
     assert account.dispatch(refused_before_the_first_claim) == 0
@@ -226,13 +234,36 @@ def test_a_claim_by_a_view_from_before_a_429_fails(datastore_client: datastore.C
     assert account.dispatch(nothing) == 1
 
 
-def test_a_run_costs_what_there_are_lanes_and_slots(datastore_client: datastore.Client) -> None:
-    """Not what the queue is long: each lane is asked once, and the turns are written once at most."""
+def test_a_lane_says_that_somebody_waits_until_a_run_looks_there_for_the_next(
+    datastore_client: datastore.Client,
+) -> None:
+    """And again with the next arrival. Nobody looks there while the queue is read whole."""
+    account = Account(datastore_client, setting=4)
+    account.arrive("A", Priority.LIVE)
+    account.dispatch(nothing)
+    assert account.lanes.waiting() == [Lane("A", Priority.LIVE)]
+
+    account.short_queue = 1
+    account.arrive("B", Priority.LIVE)
+    account.dispatch(nothing)
+
+    assert account.lanes.waiting() == [Lane("B", Priority.LIVE)]
+    account.arrive("A", Priority.LIVE)
+    assert Lane("A", Priority.LIVE) in account.lanes.waiting()
+
+
+@pytest.mark.parametrize("short_queue", [62, 63])
+def test_a_run_costs_what_there_are_lanes_and_slots(datastore_client: datastore.Client, short_queue: int) -> None:
+    """Not what the queue is long: each lane is asked once, none if the queue is short; turns are written once at most.
+
+    Sixty-two wait.
+    """
     calls: collections.Counter[str] = collections.Counter()
     api = datastore_client._datastore_api
     for name in ("lookup", "run_query", "commit"):
         setattr(api, name, _counted(getattr(api, name), calls, name))
     account = Account(datastore_client, setting=4)
+    account.short_queue = short_queue
     for _ in range(60):
         account.arrive("A", Priority.BACKFILL)
     for company in "BC":
@@ -245,8 +276,9 @@ def test_a_run_costs_what_there_are_lanes_and_slots(datastore_client: datastore.
     calls.clear()
     assert account.dispatch(nothing, watched=False) == 0
 
-    leases, lanes, heads, claims = 1, 1, 3, 4
-    assert filled == {"lookup": 2 + claims, "run_query": leases + lanes + heads, "commit": claims}
+    leases, queue, lanes, heads, claims = 1, 1, 1, 3, 4
+    asked = 0 if short_queue > 62 else lanes + heads
+    assert filled == {"lookup": 1 + claims, "run_query": leases + queue + asked, "commit": claims}
     assert dict(calls) == {"lookup": 1, "run_query": leases}
 
 

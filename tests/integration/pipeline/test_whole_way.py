@@ -16,8 +16,6 @@ from tests.conftest import SETTINGS
 from tests.factories import SampleCall, a_wav, sample_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from deploy.engine.engine import Engine
     from tests.integration.pipeline.installation import Installation
 
@@ -30,44 +28,36 @@ def test_a_recording_goes_from_pending_to_complete(
     installation: Installation,
     engine: Engine,
     capsys: pytest.CaptureFixture[str],
-    measured: Callable[[str], None],
 ) -> None:
     """Each step leads to the next; the transcript names the speakers by the sender's words."""
     call = CALLS["billing-dispute"]
-    steps = _CountedSteps(installation)
 
-    with steps("add"):
-        answer = installation.add(call.path.read_bytes(), call.metadata, name=call.path.name)
+    answer = installation.add(call.path.read_bytes(), call.metadata, name=call.path.name)
     assert (answer.status_code, answer.get_json()["request"]["status"]) == (201, "pending")
     recording = answer.get_json()["id"]
 
-    with steps("dispatch"):
-        assert [delivery.status for delivery in installation.run(Stage.DISPATCH)] == [200]
+    assert [delivery.status for delivery in installation.run(Stage.DISPATCH)] == [200]
     assert installation.request(recording).status is JobStatus.SUBMITTING
 
-    with steps("submit"):
-        assert [delivery.status for delivery in installation.run(Stage.SUBMIT)] == [200]
+    assert [delivery.status for delivery in installation.run(Stage.SUBMIT)] == [200]
     submitted = installation.request(recording)
     assert submitted.status is JobStatus.SCHEDULED
     assert None not in {submitted.conversation_id, submitted.job_id}
     assert installation.count("SymblSlot") == 1
 
-    with steps("engine and webhooks"):
-        engine.run_pending()
+    engine.run_pending()
     assert installation.request(recording).status is JobStatus.IN_PROGRESS
     news = installation.services.inbox.of_request(submitted.id)
     assert {event.status for event in news} == {JobStatus.SCHEDULED, JobStatus.IN_PROGRESS, JobStatus.COMPLETED}
 
-    with steps("collect"):
-        assert [delivery.status for delivery in installation.run(Stage.COLLECT)] == [200]
+    assert [delivery.status for delivery in installation.run(Stage.COLLECT)] == [200]
     done = installation.request(recording)
     assert (done.status, done.results, done.next_check_at) == (JobStatus.COMPLETED, "complete", None)
     assert installation.count("SymblSlot") == 0
     assert all(event.worked_off_at for event in installation.services.inbox.of_request(done.id)
                if event.status.is_terminal)  # fmt: skip
 
-    with steps("read"):
-        whole = installation.get(f"/{recording}").get_json()
+    whole = installation.get(f"/{recording}").get_json()
     assert whole["results"]["state"] == "complete"
     assert {"messages", "topics", "analytics", "summary"} <= {k for k, v in whole["results"].items() if v}
     turns = installation.get(f"/{recording}/transcript").get_json()["turns"]
@@ -80,7 +70,6 @@ def test_a_recording_goes_from_pending_to_complete(
     secrets = [*SECRETS, *(row["text"] for row in call.truth["turns"] if len(row["text"]) > 20), "X-Goog-Signature"]
     assert '"event": "job_accepted"' in logged
     assert [secret for secret in secrets if secret in logged] == []
-    measured(steps.report())  # the counts are what operators pay for
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))
@@ -184,40 +173,3 @@ def test_a_burst_fills_every_slot_and_a_release_starts_the_next(installation: In
 
 def _json(call: SampleCall) -> str:
     return json.dumps(call.metadata)
-
-
-class _CountedSteps:
-    """Counts the calls to Datastore that each step makes."""
-
-    def __init__(self, installation: Installation) -> None:
-        self._service = installation.datastore_server._service
-        self._counts: dict[str, collections.Counter[str]] = {}
-        self._name = ""
-        self._originals: dict[str, object] = {}
-
-    def __call__(self, name: str) -> _CountedSteps:
-        self._name = name
-        self._counts[name] = collections.Counter()
-        return self
-
-    def __enter__(self) -> None:
-        for method in ("lookup", "run_query", "run_aggregation_query", "begin_transaction", "commit", "rollback"):
-            original = getattr(self._service, method)
-            self._originals[method] = original
-
-            def counted(request: object, *, method: str = method, original: object = original) -> object:
-                self._counts[self._name][method] += 1
-                return original(request)  # type: ignore[operator]
-
-            setattr(self._service, method, counted)
-
-    def __exit__(self, *_: object) -> None:
-        for method in self._originals:
-            delattr(self._service, method)
-
-    def report(self) -> str:
-        """A line per step."""
-        return "\n".join(
-            f"  {name:<20} {sum(counts.values()):3d} Datastore calls: {dict(counts)}"
-            for name, counts in self._counts.items()
-        )

@@ -31,7 +31,14 @@ def test_what_a_request_owes_follows_from_where_it_stands(status: JobStatus, sen
     task = owed(a_job(status, sent=sent))
 
     assert (task and task.stage) == stage
-    assert task is None or task.body == {"request_id": a_job().id, "attempt_id": "attempt-1"}
+    assert task is None or task.body.items() >= {"request_id": a_job().id, "attempt_id": "attempt-1"}.items()
+
+
+def test_a_submission_names_the_company() -> None:
+    """So that its defaults are read in one call with the request."""
+    job = a_job(JobStatus.SUBMITTING, sent=False)
+
+    assert submit_task(job).body == {"request_id": job.id, "attempt_id": "attempt-1", "company": job.company}
 
 
 def test_complete_results_owe_nothing() -> None:
