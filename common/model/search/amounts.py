@@ -12,7 +12,7 @@ from common.model.search.query import Figure, at
 #: No call is longer than a week; a larger figure is a slip of the keyboard.
 MAX_SECONDS = 7 * 24 * 3600
 _YEARS = range(1970, 2200)
-_HOURS = 24
+HOURS = 24
 _FEW_SECONDS = 120
 
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
@@ -152,10 +152,10 @@ def _polarity(text: str) -> float:
 
 
 def _hour(text: str) -> float:
-    mend = f"is not an hour; write a whole number from 0 to {_HOURS}"
+    mend = f"is not an hour; write a whole number from 0 to {HOURS}"
     if not re.fullmatch("0?[0-9]|[0-9]{2}", text):
         raise AmountError(mend)
-    return _within(float(text), 0, _HOURS, mend)
+    return _within(float(text), 0, HOURS, mend)
 
 
 def _within(value: float, least: float, most: float, mend: str, *, suggestion: str | None = None) -> float:

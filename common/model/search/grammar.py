@@ -146,24 +146,25 @@ def parse(text: str, *, now: datetime, timezone: tzinfo = UTC) -> Node:
     Raises:
         QueryError: the text is none.
     """
-    _check_limits(text)
+    _check_size(text)
     node = _Reader(amounts.Calendar(now, timezone)).read(_tree(text))
     for written in (as_people_write(node, timezone=timezone), as_machines_write(node)):
-        _check_limits(written, "written out in full, ")
+        _check_size(written, given=False)
     return node
 
 
-def _check_limits(text: str, as_what: str = "") -> None:
+def _check_size(text: str, *, given: bool = True) -> None:
+    """What is *given* has limits, and what we write of it has the same ones, so that it can be read again."""
+    this = "this one" if given else "written out in full, this one"
     if len(text) > MAX_LENGTH:
-        detail = f"A query may have {MAX_LENGTH} characters; {as_what}this one has {len(text)}."
-        raise QueryError(Reason.TOO_LONG, detail, column=MAX_LENGTH + 1)
+        detail = f"A query may have {MAX_LENGTH} characters; {this} has {len(text)}."
+        raise QueryError(Reason.TOO_LONG, detail, column=MAX_LENGTH + 1 if given else 1)
     depth = 0
     for found in _NESTING.finditer(text):
         depth += {"(": 1, ")": -1}.get(found[0], 0)
         if depth > MAX_DEPTH:
-            column = found.start() + 1
-            detail = f"Parentheses may be nested {MAX_DEPTH} deep; {as_what}column {column} is deeper."
-            raise QueryError(Reason.TOO_DEEP, detail, column=column)
+            detail = f"A query may have parentheses nested {MAX_DEPTH} deep; {this} has more."
+            raise QueryError(Reason.TOO_DEEP, detail, column=found.start() + 1 if given else 1)
 
 
 @functools.cache
@@ -446,6 +447,8 @@ class _Reader:
             return _between(figure, *value.day(self._calendar))
         if figure is Figure.HOUR:
             hour = value.amount(figure, self._calendar)
+            if hour == amounts.HOURS:
+                raise value.invalid("is where the day ends; its last hour is 23", suggestion="23")
             return _between(figure, hour, hour + 1)
         raise asked.incomparable(0, _WAYS_OF_FIGURES)
 
