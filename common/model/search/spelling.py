@@ -82,8 +82,10 @@ class _People:
         """*scope* is the role that `by:` has named already; several parts are put in parentheses if *enclosed*."""
         role = _only_role(node)
         if role not in {None, scope}:
-            body = self.write(node, scope=role, enclosed=not isinstance(node, And))
-            return _enclosed(f"{SCOPE}:{role} {body}", enclosed)
+            parts = node.parts if isinstance(node, And) else (node,)
+            texts = [self.write(part, scope=role, enclosed=True) for part in parts]
+            texts.insert([_only_role(part) for part in parts].index(role), f"{SCOPE}:{role}")
+            return _enclosed(" ".join(texts), enclosed)
         match node:
             case And(parts):
                 return _enclosed(" ".join(self._runs(parts, scope)), enclosed and parts != ())

@@ -89,7 +89,8 @@ _PIECES = [
     "agent:", "reyes", '"gift card"', "(", ")", " ", "OR", "AND", "NOT", "-", "by:agent ", "by:", "tracker:x", "<60s",
     ">=", "said(", "tracker_hit(", ",", '"', "\\", "*", "can*", "hour:", "9..17", "after:", "today", "sentiment",
     "<-0.3", "%", "20", "topics:*", "missing:summary", "is:failed", "!=", "=", ":", "..", "\x00", "\ud800", "é",
-    "\u2028", "1h", "start_time", "2026-11-01", "24:00", "9999-12-31", "0" * 40, "is:", "length>", "٣", "(" * 12, "x y z " * 8,
+    "\u2028", "1h", "start_time", "2026-11-01", "24:00", "9999-12-31", "0" * 40, "is:", "length>", "٣", "(" * 12,
+    "x y z " * 8,
 ]  # fmt: skip
 NEARLY_QUERIES: SearchStrategy[str] = st.lists(st.sampled_from(_PIECES), max_size=14).map("".join)
 ANY_TEXT: SearchStrategy[str] = NEARLY_QUERIES | st.text(max_size=60) | st.text(st.characters(codec=None), max_size=30)

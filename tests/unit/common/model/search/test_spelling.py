@@ -97,7 +97,7 @@ def test_each_term_can_be_taken_away() -> None:
     terms = terms_of(parse('(refund OR fee) agent:brooks by:customer "speak to a supervisor"', now=NOW))
 
     assert [(term.text, as_people_write(term.rest)) for term in terms] == [
-        ("by:customer (refund OR fee)", 'by:customer agent:brooks "speak to a supervisor"'),
+        ("by:customer (refund OR fee)", 'agent:brooks by:customer "speak to a supervisor"'),
         ("agent:brooks", 'by:customer (refund OR fee) "speak to a supervisor"'),
         ('by:customer "speak to a supervisor"', "by:customer (refund OR fee) agent:brooks"),
     ]
