@@ -363,12 +363,12 @@ class _Reader:
 
     def _conjunction(self, parts: list[Tree[Token]], scope: Role | None) -> Node:
         scoping = [asked for part in parts if (asked := _scoping(part))]
-        roles = {asked.equated().one_of(Role): asked for asked in scoping}
+        roles = {Role(asked.equated().one_of(Role)) for asked in scoping}
         if len(roles) > 1:
             raise _misplaced(scoping[-1], "names another role in the same parentheses; give each its own")
         if not roles:
             return conjunction(self._node(part, scope) for part in parts)
-        role = Role(next(iter(roles)))
+        (role,) = roles
         node = conjunction(self._node(part, role) for part in parts if not _scoping(part))
         if not any(isinstance(part, (Word, Phrase, Tracker)) and part.by is role for part in conditions(node)):
             raise _misplaced(scoping[0], "has no word, phrase or tracker beside it that could be theirs")

@@ -109,6 +109,17 @@ def test_properties_of_a_call(text: str, query: Node) -> None:
     assert parse(text, now=NOW) == query
 
 
+def test_a_filter_of_the_list_keeps_its_meaning() -> None:
+    """Company, status and class of failure, as they were written before there was a language."""
+    assert parse('company:"Acme Ltd" status:failed failure_class:stuck', now=NOW) == And(
+        (
+            Equals(Facet.COMPANY, "Acme Ltd"),
+            Equals(Facet.STATUS, "failed"),
+            Equals(Facet.FAILURE_CLASS, "stuck"),
+        )
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "query"),
     [
