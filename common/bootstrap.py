@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from common.adapters.datastore.recordings import DatastoreRecordings
     from common.adapters.datastore.refusals import DatastoreRefusals
     from common.adapters.datastore.requests import DatastoreRequests
+    from common.adapters.datastore.search import DatastoreSearchIndex
     from common.adapters.datastore.slots import DatastoreSlots
     from common.adapters.datastore.sweeps import DatastoreScans, DatastoreSweepLog
     from common.adapters.oidc import TokenVerifier
@@ -120,6 +121,13 @@ class Services:
         from common.adapters.datastore.intelligence import DatastoreResults
 
         return DatastoreResults(self.datastore)
+
+    @built_once
+    def search(self) -> DatastoreSearchIndex:
+        """CallIndex."""
+        from common.adapters.datastore.search import DatastoreSearchIndex
+
+        return DatastoreSearchIndex(self.datastore)
 
     @built_once
     def inbox(self) -> DatastoreInbox:

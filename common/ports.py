@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from common.model.reconciliation import BucketScan
     from common.model.recording import RecordingId, StoredObject
     from common.model.refusals import Refusal, WebhookRefusals
+    from common.model.search.document import CallDocument
+    from common.model.search.plan import TimeRange, Token
     from common.model.slot import Lease
     from common.model.sweeping import SweepReport
     from common.model.tasks import Task
@@ -212,6 +214,41 @@ class Inbox(Protocol):
         """Nothing more is owed to it."""
 
     def postpone(self, event_id: str, *, until: datetime) -> None:
+CallKey = str  #: in the order of keys, the latest call comes first
+
+
+class SearchIndex(Protocol):
+    """What search knows of calls."""
+
+    def put(self, document: CallDocument) -> None:
+        """Index a call, in place of what was known of it."""
+
+    def delete(self, document: CallDocument) -> None:
+        """Forget a call."""
+
+    def walk(
+        self,
+        tokens: Iterable[Token],
+        time: TimeRange,
+        *,
+        after: CallKey | None,
+        until: CallKey | None = None,
+        limit: int,
+    ) -> list[CallKey]:
+        """The keys of calls that have all tokens, after one key and not after another; keys alone are read."""
+
+    def fetch(
+        self, tokens: Iterable[Token], time: TimeRange, *, after: CallKey | None, limit: int
+    ) -> list[tuple[CallKey, CallDocument]]:
+        """The calls themselves."""
+
+    def open(self, keys: Sequence[CallKey]) -> list[tuple[CallKey, CallDocument]]:
+        """Those of `keys` that exist, in that order."""
+
+    def count(self, tokens: Iterable[Token], time: TimeRange, *, up_to: int) -> int:
+        """How many calls have all tokens; no call is read."""
+
+
         """Not to be due before; nothing happens to one that was worked off."""
 
     def due(self, *, now: datetime, limit: int) -> list[WebhookEvent]:

@@ -40,9 +40,10 @@ class Inquiry:
     def about(self, request: SymblAsyncRequest, attempt: Attempt, *, now: datetime) -> Standing:
         """How the job of `attempt` stands.
 
-        By the id of the engine's own answer, where that came. Where it was lost, or the engine knows no such job any more,
-        the attempt's conversation is searched for, and its summary tells the end: it is 404 while the job runs. A job id that only a webhook has named is
-        believed where there is a conversation of this attempt, and no other request was given that id.
+        By the id of the engine's own answer, where that came. Where it was lost, or the engine knows no such job any
+        more, the attempt's conversation is searched for, and its summary tells the end: it is 404 while the job runs. A
+        job id that only a webhook has named is believed where there is a conversation of this attempt, and no other
+        request was given that id.
 
         Raises:
             TryLater, AccountRefused, UnreadableAnswer: as the engine's answers have it.

@@ -169,7 +169,7 @@ class Sweeper:
             known = "nothing has told the end of its job" if attempt.job_id is None else "the engine has lost its job"
             self._recover(request, standing.conversation_id, f"its conversation is there, and {known}")
         elif attempt.job_id is not None:
-            self._after_lost_job(request)
+            self._after_lost_job(request, attempt)
         else:
             self._still_unknown(request, attempt)
 
@@ -238,10 +238,14 @@ class Sweeper:
         self._look_again(request)
         self.found["submissions_unknown"] += 1
 
-    def _after_lost_job(self, request: SymblAsyncRequest) -> None:
-        """The engine answers 404 for a job that it gave us: twice in a row, and with no conversation, it is gone."""
+    def _after_lost_job(self, request: SymblAsyncRequest, attempt: Attempt) -> None:
+        """The engine answers 404 for a job that it gave us: twice in a row, and with no conversation, it is gone.
+
+        Unless it is young: neither the job nor its conversation need be found at once everywhere.
+        """
         self.found["jobs_unknown_to_the_engine"] += 1
-        if request.checks > 0:
+        age = attempt.age(self.now)
+        if request.checks > 0 and age is not None and age > schedule.UNKNOWN_LIMIT:
             self._send_again(request, "the engine knows neither its job nor a conversation of it")
             return
         self._look_again(request)

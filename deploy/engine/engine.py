@@ -73,9 +73,9 @@ class Engine:
 
     def accept(self, submission: Submission, conversation_id: str | None = None) -> Job:
         """Take a recording in; see `Store.accept` for the refusals."""
-        job = self.store.accept(
-            submission, conversation_id=conversation_id, cap=self.settings.max_active_jobs, now=self.clock()
-        )
+        cap = self.settings.max_active_jobs
+        with self.store.transaction():  # the clock is looked at by whoever has its turn, so that the books are in order
+            job = self.store.accept(submission, conversation_id=conversation_id, cap=cap, now=self.clock())
         _log.info("job %s accepted for conversation %s", job.id, job.conversation_id)
         self._bell.ring()
         return job

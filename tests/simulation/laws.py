@@ -72,7 +72,6 @@ class Laws:
                 world.deliver(messages[0])
                 self.hold()
             world.engine.finish_all()
-            world.sweep()
             self.hold()
             missing = self.missing()
             if missing is None:

@@ -41,7 +41,7 @@ MODULES = (
 BY_HAND = (kinds.AUDIO_FINGERPRINT, kinds.UPLOAD_DETAILS)
 WORDS = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "datetime": "time",
          "timedelta": "seconds", "RecordingId": "text", "RequestId": "text", "AttemptId": "text",
-         "SlotNumber": "integer"}  # fmt: skip
+         "SlotNumber": "integer", "bytes": "bytes"}  # fmt: skip
 
 
 def sections(level: int) -> dict[str, str]:

@@ -19,6 +19,7 @@ from common.model.intelligence import SECTIONS
 from common.model.job import SymblAsyncRequest
 from common.model.reconciliation import BucketScan
 from common.model.refusals import WebhookRefusals
+from common.model.search.document import IndexEntry
 from common.model.slot import Lease
 from common.model.sweeping import SweepReports
 from common.model.webhook import WebhookEvent
@@ -76,7 +77,10 @@ AUDIO_FINGERPRINT = "AudioFingerprint"
 UPLOAD_DETAILS = "UploadDetails"
 INTELLIGENCE_INDEXED = frozenset({"conversation_id", "recording_id"})
 
+CALL_INDEX = Kind("CallIndex", IndexEntry, frozenset({"terms", "facets", "started_at", "duration_s", "polarity"}))
+
 ROW_KINDS = (
+    CALL_INDEX,
     CONVERSATION_METADATA,
     SYMBL_ASYNC_REQUEST,
     SYMBL_SLOT,

@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import functools
 import zlib
-from datetime import datetime  # pydantic reads the annotations
+from datetime import UTC, datetime, timedelta  # pydantic reads the annotations
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from common.model.job import SymblAsyncRequest
     from common.model.lifecycle import JobStatus
     from common.model.transcript import Turn
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CallState(enum.StrEnum):
@@ -86,6 +89,7 @@ class CallDocument:
     state: CallState
     failure_class: FailureClass | None
     failure: str | None
+    completed_at: datetime | None = None
     has: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     hits: tuple[TrackerHit, ...] = ()
@@ -132,6 +136,7 @@ def document_of(
         state=CallState.of(request.status),
         failure_class=request.failure_class,
         failure=request.error.reason if request.error else None,
+        completed_at=request.completed_at,
         has=tuple(_HAS[name] for name, rows in results.items() if rows and name in _HAS),
         topics=_topics(results.get("topics", ())),
         hits=tuple(_hits(results.get("trackers", ()), messages, conversation)),
@@ -264,3 +269,46 @@ def _shares(rows: Iterable[object], conversation: ConversationMetadata) -> dict[
 @functools.cache
 def _adapter() -> pydantic.TypeAdapter[CallDocument]:
     return pydantic.TypeAdapter(CallDocument)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IndexEntry:
+    """A document as it is stored: the tokens by which it is found, what lists can be sorted by, and itself."""
+
+    recording_id: RecordingId
+    company: str
+    started_at: datetime
+    duration_s: float
+    polarity: float | None
+    terms: tuple[str, ...]
+    facets: tuple[str, ...]
+    document: bytes
+    counted: bytes | None = None  #: what the call adds to its day's statistics, and must take back before it changes
+
+    @property
+    def key(self) -> str:
+        """The name of its key: in the order of keys, the latest call comes first."""
+        return f"{_key_of(milliseconds(self.started_at))}-{self.recording_id}"
+
+
+_FOREVER_MS = 9_999_999_999_999  # in the year 2286; thirteen digits
+
+
+def milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def time_bounds(since: int | None, until: int | None) -> tuple[str | None, str | None]:
+    """The names of keys between which calls lie that began at `since` or later and before `until`, in milliseconds.
+
+    first <= name < end; None is open.
+    """
+    return (
+        _key_of(until - 1) if until is not None else None,
+        _key_of(since - 1) if since is not None else None,
+    )
+
+
+def _key_of(ms: int) -> str:
+    return f"{min(max(_FOREVER_MS - ms, 0), _FOREVER_MS):013d}"

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from common.model.recording import Role
+from common.model.search.document import IndexEntry
 from common.model.search.query import Facet, Figure
 from common.model.search.stems import fold, folded_words, stem
 
@@ -42,6 +43,20 @@ LADDERS: Mapping[Figure, Sequence[float]] = {
 }
 #: Seconds by which a tracker may have been found first.
 SECONDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+
+
+def entry_of(document: CallDocument) -> IndexEntry:
+    """The document as it is stored."""
+    return IndexEntry(
+        recording_id=document.recording_id,
+        company=document.company,
+        started_at=document.started_at,
+        duration_s=document.duration_s,
+        polarity=document.polarity,
+        terms=tuple(sorted(terms_of(document))),
+        facets=tuple(sorted(facets_of(document))),
+        document=document.packed(),
+    )
 
 
 def terms_of(document: CallDocument) -> frozenset[str]:

@@ -20,6 +20,7 @@ import yaml
 from common.adapters.datastore.account import DatastoreAccount
 from common.adapters.datastore.companies import DatastoreCompanies
 from common.adapters.datastore.inbox import DatastoreInbox
+from common.adapters.datastore.intelligence import DatastoreResults
 from common.adapters.datastore.lanes import DatastoreLanes
 from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
@@ -43,7 +44,7 @@ from tests.conftest import PROJECT, ROOT
 from tests.factories import a_conversation, a_pending_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from common.model.intelligence import Rows, SectionKind
     from common.model.job import SymblAsyncRequest
@@ -199,13 +200,6 @@ class Audio:
         return f"https://storage.example/{name}?generation={generation}&expires={lifetime}"
 
 
-class Results:
-    """ResultStore. What is stored there is stored when the slot is free already, and makes no difference here."""
-
-    def put(self, sections: Sequence[tuple[SectionKind, Rows]], *, conversation_id: str, recording_id: str) -> None:
-        """Whole sections."""
-
-
 class _Pipeline:
     """An installation with the whole load in it."""
 
@@ -226,7 +220,7 @@ class _Pipeline:
             "lanes": DatastoreLanes(client),
             "inbox": DatastoreInbox(client),
             "companies": DatastoreCompanies(client),
-            "results": Results(),
+            "results": DatastoreResults(client),
             "account": DatastoreAccount(client),
             "audio": Audio(),
             "engine": self._engine,

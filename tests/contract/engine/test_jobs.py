@@ -1,8 +1,11 @@
 """The life of a job, its audio, and what a death of the engine does to it."""
 
 import contextlib
+import itertools
 import sqlite3
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from deploy.engine.analysis.heard import Heard, Track, Wish, Word
 from deploy.engine.engine import create_engine
 from deploy.engine.errors import SettingsError
 from deploy.engine.settings import EngineSettings
+from deploy.engine.submission import Submission
 from tests.contract.engine.stage import Stage, StageFactory
 
 #: Half a minute after a stage's clock began.
@@ -275,3 +279,22 @@ def test_a_store_of_an_earlier_version_is_taken_over(stage: Stage) -> None:
     stage.restarted()
     stage.engine.run_pending()
     assert stage.status(job_id) == "completed"
+
+
+def test_acceptances_are_dated_in_the_order_in_which_they_took_a_place(tmp_path: Path) -> None:
+    """However many come at once: who waited for its turn is not dated before it, so the books never exceed the cap."""
+    ticks = itertools.count()
+
+    def ticking() -> datetime:
+        now = STARTED + timedelta(seconds=next(ticks))
+        time.sleep(0)  # another thread may be quicker from here on
+        return now
+
+    settings = EngineSettings(state=tmp_path / "state", analyzer="replay", replay_dir=tmp_path, max_active_jobs=500)
+    engine = create_engine(settings, clock=ticking)
+    submission = Submission(url="http://recordings.example/call")
+    with ThreadPoolExecutor(16) as senders:
+        jobs = list(senders.map(lambda _: engine.accept(submission), range(300)))
+    engine.stop()
+    in_order = sorted(jobs, key=lambda job: job.number)
+    assert [job.accepted_at for job in in_order] == sorted(job.accepted_at for job in jobs)

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from deploy.local.datastore import DatastoreServer
 
 EFFECTS = {"datastore.Commit", "tasks.enqueue", "engine.submit", ANSWER}
-ROUNDS = 400
-HALF_A_MINUTE = timedelta(seconds=30)
+ROUNDS = 60
 
 
 class Fuse:
@@ -73,13 +72,14 @@ def is_stuck(request: SymblAsyncRequest, job: Job) -> JobStatus:
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """One way through the life cycle; `first` is what becomes of the first call of that name."""
+    """One way through the life cycle; `first` is what becomes of the first call of a name."""
 
     name: str
     engine: Callable[[SymblAsyncRequest, Job], JobStatus] = works
     first: Mapping[str, Fate] = dataclasses.field(default_factory=dict)
     webhooks: bool = True
     loses_a: Stage | None = None
+    pace: timedelta = timedelta(seconds=30)  #: the sweep runs every second time
 
     def run(self, server: DatastoreServer, *died_before: int, struck: Mapping[int, Fate] | None = None) -> Life:
         """Live it through, and expect a good end."""
@@ -120,7 +120,7 @@ class Life:
             self._engine_works()
             self._deliver_tasks()
             self._somebody_replays()
-            self.world.advance(HALF_A_MINUTE)
+            self.world.advance(self._scenario.pace)
             if round_ % 2:
                 self._lives(self._sweep)
                 if self._laws.missing() is None:
@@ -177,9 +177,13 @@ USUAL = [
 UNUSUAL = [
     Scenario("the answer of the submission is lost", first={"engine.submit": Fate.ANSWER_LOST}),
     Scenario("the submission is accepted after it has timed out", first={"engine.submit": Fate.LATE}),
-    Scenario("the credentials are refused, then proved", first={"engine.prepare": Fate.ACCOUNT_REFUSED}),
+    Scenario(
+        "the credentials are refused, then proved",
+        first={"engine.prepare": Fate.ACCOUNT_REFUSED},
+        pace=timedelta(minutes=1),
+    ),
     Scenario("the job fails, and somebody replays it", engine=fails_once),
-    Scenario("the job is given up, and ends in quarantine", engine=is_stuck),
+    Scenario("the job is given up, and ends in quarantine", engine=is_stuck, pace=timedelta(minutes=20)),
 ]
 
 

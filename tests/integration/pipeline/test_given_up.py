@@ -86,7 +86,7 @@ def test_a_job_that_the_engine_has_lost_is_sent_again_and_counted(
     installation.clock.advance(timedelta(minutes=2))
     assert installation.sweep() == {"jobs_asked_about": 1, "jobs_unknown_to_the_engine": 1}
     assert installation.request(recording).status is JobStatus.SCHEDULED
-    installation.clock.advance(timedelta(minutes=2))
+    installation.clock.advance(timedelta(minutes=10))
     assert installation.sweep()["ambiguous_resubmits"] == 1
 
     request = installation.request(recording)

@@ -1,0 +1,127 @@
+"""Answer a query over calls: walk what the plan says, open what is worth it, and keep what the query really means."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+from typing import TYPE_CHECKING
+
+from common.model.search.matching import matches
+from common.model.search.plan import Plan, plan_of
+from common.model.search.query import Node
+from common.model.search.results import Effort, SearchPage
+from common.ports import RequestStore, SearchIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from common.model.lifecycle import JobStatus
+    from common.model.search.document import CallDocument
+    from common.model.search.plan import Branch
+    from common.ports import CallKey
+
+#: A page opens at most so many calls for each that was asked for; what is left is the next page's.
+OPENED_PER_RESULT = 5
+#: Keys cost next to nothing, and a walk past what is excluded may have to pass many.
+WALK = 300
+#: Counting goes no further: "more than a thousand" is as good an answer.
+COUNTED = 1001
+
+
+@dataclasses.dataclass(kw_only=True)
+class Search:
+    """One query's way to its answer; counts what it costs."""
+
+    index: SearchIndex
+    requests: RequestStore
+    query: Node
+    effort: Effort = dataclasses.field(default_factory=Effort)
+
+    def __post_init__(self) -> None:
+        self.plan: Plan = plan_of(self.query)
+
+    def page(self, *, size: int, after: CallKey | None) -> SearchPage:
+        """The next `size` calls after a key, the latest first."""
+        found: list[CallDocument] = []
+        last = after
+        for key, document in self._candidates(size, after):
+            if len(found) == size or self.effort.calls_read > OPENED_PER_RESULT * size:
+                return SearchPage(calls=found, next_key=last, effort=self.effort)
+            last = key
+            if self._means(document):
+                found.append(document)
+        return SearchPage(calls=found, next_key=None, effort=self.effort)
+
+    def count(self) -> int | None:
+        """How many calls the answer has, at most COUNTED; None where only opening them could tell."""
+        if not self.plan.branches:
+            return 0
+        if not self.plan.exact or len(self.plan.branches) > 1:
+            return None
+        branch = self.plan.branches[0]
+        if len(branch.excluded) > 1:
+            return None
+        all_of_them = self.index.count(branch.walked, branch.time, up_to=COUNTED)
+        if not branch.excluded or all_of_them == COUNTED:
+            return all_of_them if not branch.excluded else None
+        (group,) = branch.excluded
+        return all_of_them - self.index.count(branch.required | group, branch.time, up_to=COUNTED)
+
+    def _means(self, document: CallDocument) -> bool:
+        status: JobStatus | None = None
+        if self.plan.asks_status:
+            request = self.requests.of_recording(document.recording_id)
+            status = request.status if request else None
+        return matches(self.query, document, status=status)
+
+    def _candidates(self, size: int, after: CallKey | None) -> Iterator[tuple[CallKey, CallDocument]]:
+        """What the plan finds, opened a page at a time."""
+        if self.plan.is_one_walk:
+            yield from self._fetched(self.plan.branches[0], size, after)
+            return
+        keys = _distinct(heapq.merge(*(self._walked(branch, after) for branch in self.plan.branches)))
+        while chunk := list(itertools.islice(keys, size + 1)):
+            self._spend(walks=1, calls_read=len(chunk))
+            yield from self.index.open(chunk)
+
+    def _fetched(self, branch: Branch, size: int, after: CallKey | None) -> Iterator[tuple[CallKey, CallDocument]]:
+        limit = size + 1
+        while True:
+            found = self.index.fetch(branch.walked, branch.time, after=after, limit=limit)
+            self._spend(walks=1, calls_read=len(found))
+            yield from found
+            if len(found) < limit:
+                return
+            after = found[-1][0]
+
+    def _walked(self, branch: Branch, after: CallKey | None) -> Iterator[CallKey]:
+        """The keys of one branch, without those that it excludes."""
+        while True:
+            keys = self.index.walk(branch.walked, branch.time, after=after, limit=WALK)
+            self._spend(walks=1, keys_read=len(keys))
+            yield from self._not_excluded(branch, keys, after)
+            if len(keys) < WALK:
+                return
+            after = keys[-1]
+
+    def _not_excluded(self, branch: Branch, keys: Sequence[CallKey], after: CallKey | None) -> Sequence[CallKey]:
+        out: set[CallKey] = set()
+        for group in sorted(branch.excluded, key=sorted) if keys else ():
+            left_out = self.index.walk(
+                branch.required | group, branch.time, after=after, until=keys[-1], limit=len(keys)
+            )
+            self._spend(walks=1, keys_read=len(left_out))
+            out.update(left_out)
+        return [key for key in keys if key not in out]
+
+    def _spend(self, *, walks: int = 0, keys_read: int = 0, calls_read: int = 0) -> None:
+        self.effort = Effort(
+            walks=self.effort.walks + walks,
+            keys_read=self.effort.keys_read + keys_read,
+            calls_read=self.effort.calls_read + calls_read,
+        )
+
+
+def _distinct(keys: Iterator[CallKey]) -> Iterator[CallKey]:
+    return (key for key, _ in itertools.groupby(keys))
