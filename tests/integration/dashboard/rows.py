@@ -62,10 +62,12 @@ class CallRows:
         DatastoreRecordings(self.client).add(conversation, pending, allow_duplicate=True)
         self.client.put(SYMBL_ASYNC_REQUEST.entity(self.client, job.id, job))
         if results is not None and job.conversation_id:
-            DatastoreResults(self.client).put(
+            DatastoreResults(self.client).keep(
                 [(section, results[section.name]) for section in SECTIONS if section.name in results],
-                conversation_id=job.conversation_id,
-                recording_id=conversation.id,
+                request=job,
+                change=lambda current: current,
+                event_id=None,
+                now=job.created_at,
             )
         return conversation.id
 
