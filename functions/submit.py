@@ -98,7 +98,7 @@ class Submitter:
             return self._give_up(request, attempt_id, gone)
         try:
             self.engine.prepare()
-            defaults = found.defaults or self.companies.defaults(conversation.company)
+            defaults = found.defaults or self.companies.defaults(conversation.company)  # its task named no company
             submission = self._submission(request, attempt_id, conversation, defaults)
             if not self._mark_sent(request_id, attempt_id):
                 return Outcome.NOTHING_TO_DO
