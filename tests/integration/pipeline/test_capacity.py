@@ -26,7 +26,7 @@ SETTING = 5  # SYMBL_MAX_ACTIVE_JOBS of the tests' environment
 
 
 @pytest.fixture(autouse=True)
-def _no_luck(installation: Installation) -> None:
+def _no_luck(installation: Installation, symbl: SymblStandIn) -> None:  # noqa: ARG001  # it starts the functions anew
     """The draws of each run are the same."""
     installation.services.chance = random.Random(1)
 
