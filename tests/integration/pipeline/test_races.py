@@ -22,7 +22,7 @@ from common.errors import TryLater
 from functions.dispatch import dispatch
 from tests.contract.datastore.backends import connect, find_emulator, fresh_project, run_emulator
 from tests.contract.stores.conftest import _beginning_at_once
-from tests.factories import NOW, a_conversation, a_pending_job, an_error
+from tests.factories import NOW, a_conversation, a_pending_job, ended_badly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ class Dispatcher:
                 request_id = self._claims.unfinished.popleft()
             except IndexError:  # somebody else was quicker
                 return
-            self.requests.change(request_id, fail)
+            self.requests.change(request_id, lambda request: ended_badly(request, now=NOW))
 
     def _dispatch(self) -> int:
         ports: dict[str, Any] = {"requests": self.requests, "slots": self.slots, "tasks": self._claims}
@@ -136,11 +136,6 @@ class Dispatcher:
     def _new_id(self) -> str:
         self._attempts += 1
         return f"attempt-{self.number}-{self._attempts}"
-
-
-def fail(request: Any) -> Any:
-    """The end of a job."""
-    return request.failed(an_error(), now=NOW)
 
 
 def at_once(work: Callable[[Dispatcher], object], dispatchers: list[Dispatcher]) -> None:
