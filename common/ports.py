@@ -170,21 +170,6 @@ class ResultStore(Protocol):
         """Rows by the section's name."""
 
 
-class Inbox(Protocol):
-    """Webhook events, kept until they are worked off."""
-
-    def receive(
-        self, event: WebhookEvent, apply: Callable[[SymblAsyncRequest, WebhookEvent], SymblAsyncRequest]
-    ) -> tuple[WebhookEvent, SymblAsyncRequest | None]:
-        """Keep the event, and apply to its request what is harmless to believe, in one commit."""
-
-    def of_request(self, request_id: RequestId) -> list[WebhookEvent]:
-        """What was delivered for a request, in the order of arrival."""
-
-    def worked_off(self, event_id: str, *, now: datetime) -> None:
-        """Nothing more is owed to it."""
-
-    def postpone(self, event_id: str, *, until: datetime) -> None:
 CallKey = str  #: in the order of keys, the latest call comes first
 
 
@@ -220,6 +205,21 @@ class SearchIndex(Protocol):
         """How many calls have all tokens; no call is read."""
 
 
+class Inbox(Protocol):
+    """Webhook events, kept until they are worked off."""
+
+    def receive(
+        self, event: WebhookEvent, apply: Callable[[SymblAsyncRequest, WebhookEvent], SymblAsyncRequest]
+    ) -> tuple[WebhookEvent, SymblAsyncRequest | None]:
+        """Keep the event, and apply to its request what is harmless to believe, in one commit."""
+
+    def of_request(self, request_id: RequestId) -> list[WebhookEvent]:
+        """What was delivered for a request, in the order of arrival."""
+
+    def worked_off(self, event_id: str, *, now: datetime) -> None:
+        """Nothing more is owed to it."""
+
+    def postpone(self, event_id: str, *, until: datetime) -> None:
         """Not to be due before; nothing happens to one that was worked off."""
 
     def due(self, *, now: datetime, limit: int) -> list[WebhookEvent]:
