@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from common.bootstrap import Services
     from common.errors import Exchange
     from common.model.job import Attempt, SymblAsyncRequest
+    from common.model.slot import Lease
     from common.model.webhook import WebhookEvent
     from functions._inquiry import Standing
 
@@ -310,11 +312,16 @@ class Sweeper:
         self.inbox.postpone(event.id, until=self.now + EVENT_REST)
         self.found["events_requeued"] += 1
 
+    @functools.cached_property
+    def _leases(self) -> list[Lease]:
+        """Read once, when what was due has been looked at: a slot that is freed after that wakes dispatch by itself."""
+        return self.slots.leases()
+
     def _free_orphans(self) -> None:
-        leases = self.slots.leases()
-        requests = self.requests.get_many(sorted({lease.request_id for lease in leases}))
-        for lease in leases:
+        requests = self.requests.get_many(sorted({lease.request_id for lease in self._leases}))
+        for lease in list(self._leases):
             if is_orphan(lease, requests.get(lease.request_id)) and self.slots.free_orphan(lease):
+                self._leases.remove(lease)
                 self.found["slots_freed"] += 1
                 log.warning("orphan_slot_freed", slot=lease.number, request=lease.request_id)
 
@@ -323,7 +330,7 @@ class Sweeper:
         account = self.account.get()
         if account.rests_until(self.now):
             return
-        free = claimable([lease.number for lease in self.slots.leases()], cap=account.cap(self.cap, self.now))
+        free = claimable([lease.number for lease in self._leases], cap=account.cap(self.cap, self.now))
         if free and self.requests.anybody_waits(self.now):
             self.tasks.enqueue(dispatch_task(cause=f"sweep/{self.now.isoformat()}"))
             self.found["dispatch_restarted"] += 1

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from common.errors import Problem, Rejected
-from common.model.recording import Direction, Priority, RecordingId, Role, Speaker
+from common.model.recording import Direction, Priority, RecordingId, Role, Speaker, speaker_among
 
 if TYPE_CHECKING:
     from common.model.company import CompanyDefaults
@@ -57,9 +57,7 @@ class ConversationMetadata:
 
     def speaker_of(self, *, email: str | None, name: str | None) -> Speaker | None:
         """Who of the named speakers an engine's speaker is: by e-mail, else by name."""
-        by_email = (speaker for speaker in self.speakers if email and speaker.email == email.lower())
-        by_name = (speaker for speaker in self.speakers if name and speaker.name == name)
-        return next(by_email, None) or next(by_name, None)
+        return speaker_among(self.speakers, email=email, name=name)
 
 
 def conversation_of(

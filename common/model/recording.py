@@ -11,7 +11,7 @@ import enum
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta  # pydantic reads the annotations
 from typing import Annotated, Any, Literal, Self
 
@@ -141,6 +141,14 @@ class Speaker:
     email: str | None = None
     role: Role = Role.OTHER
     channel: int | None = None
+
+
+def speaker_among(speakers: Iterable[Speaker], *, email: str | None, name: str | None) -> Speaker | None:
+    """Who of the named speakers an engine's speaker is: by e-mail, else by name."""
+    known = tuple(speakers)
+    by_email = (speaker for speaker in known if email and speaker.email == email.lower())
+    by_name = (speaker for speaker in known if name and speaker.name == name)
+    return next(by_email, None) or next(by_name, None)
 
 
 class _SpeakerGiven(pydantic.BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from common.model.intelligence import Sentiment, Word
 from common.model.recording import Role
@@ -12,8 +12,8 @@ from common.model.recording import Role
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from common.model.conversation import ConversationMetadata
     from common.model.intelligence import Message
+    from common.model.recording import Speaker
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,14 +32,21 @@ class Turn:
     words: tuple[Word, ...] = ()
 
 
-def turns_of(messages: Iterable[Message], conversation: ConversationMetadata) -> list[Turn]:
+class KnowsSpeakers(Protocol):
+    """Whatever has the names of a recording's speakers."""
+
+    def speaker_of(self, *, email: str | None, name: str | None) -> Speaker | None:
+        """Who of them an engine's speaker is."""
+
+
+def turns_of(messages: Iterable[Message], known: KnowsSpeakers) -> list[Turn]:
     """Messages in the order of time, each with the speaker as the recording's metadata names them."""
-    return sorted((_turn(message, conversation) for message in messages), key=lambda turn: (turn.start, turn.end))
+    return sorted((_turn(message, known) for message in messages), key=lambda turn: (turn.start, turn.end))
 
 
-def _turn(message: Message, conversation: ConversationMetadata) -> Turn:
+def _turn(message: Message, speakers: KnowsSpeakers) -> Turn:
     said_by = message.speaker
-    known = conversation.speaker_of(email=said_by.email, name=said_by.name)
+    known = speakers.speaker_of(email=said_by.email, name=said_by.name)
     return Turn(
         message_id=message.id,
         name=known.name if known else said_by.name or "Speaker",

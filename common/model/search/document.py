@@ -17,7 +17,8 @@ import pydantic
 
 from common.model.intelligence import Analytics, DetectedTracker, Message, SummarySentence, Topic
 from common.model.job import FailureClass
-from common.model.recording import Direction, Priority, RecordingId, Role
+from common.model.lifecycle import JobStatus
+from common.model.recording import Direction, Priority, RecordingId, Role, Speaker, speaker_among
 from common.model.transcript import turns_of
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from common.model.conversation import ConversationMetadata
     from common.model.intelligence import Rows
     from common.model.job import SymblAsyncRequest
-    from common.model.lifecycle import JobStatus
-    from common.model.transcript import Turn
+    from common.model.transcript import KnowsSpeakers, Turn
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,12 +83,11 @@ class CallDocument:
     language_code: str
     direction: Direction | None
     external_id: str | None
-    agents: tuple[str, ...]
-    customers: tuple[str, ...]
-    emails: tuple[tuple[Role, str], ...]
-    state: CallState
-    failure_class: FailureClass | None
-    failure: str | None
+    speakers: tuple[Speaker, ...] = ()
+    representative: str | None = None
+    state: CallState = CallState.PROCESSING
+    failure_class: FailureClass | None = None
+    failure: str | None = None
     completed_at: datetime | None = None
     has: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
@@ -98,6 +97,23 @@ class CallDocument:
     talk: float | None = None
     summary: str = ""
     turns: tuple[Spoken, ...] = ()
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Who spoke for the company."""
+        return self._named(Role.AGENT) or tuple(filter(None, [self.representative]))
+
+    @property
+    def customers(self) -> tuple[str, ...]:
+        """Who called, or was called."""
+        return self._named(Role.CUSTOMER)
+
+    def speaker_of(self, *, email: str | None, name: str | None) -> Speaker | None:
+        """Who of the named speakers an engine's speaker is."""
+        return speaker_among(self.speakers, email=email, name=name)
+
+    def _named(self, role: Role) -> tuple[str, ...]:
+        return tuple(speaker.name for speaker in self.speakers if speaker.role is role)
 
     @property
     def about(self) -> str:
@@ -125,30 +141,8 @@ class CallDocument:
         return _adapter().validate_json(zlib.decompress(stored))
 
 
-def document_of(
-    conversation: ConversationMetadata, request: SymblAsyncRequest, results: Mapping[str, Rows]
-) -> CallDocument:
-    """What search knows of a call now; `results` are rows by the section's name, those that there are."""
-    messages: Sequence[Message] = results.get("messages", ())  # type: ignore[assignment]  # the section's rows
-    turns = turns_of(messages, conversation)
-    return dataclasses.replace(
-        _from_metadata(conversation),
-        state=CallState.of(request.status),
-        failure_class=request.failure_class,
-        failure=request.error.reason if request.error else None,
-        completed_at=request.completed_at,
-        has=tuple(_HAS[name] for name, rows in results.items() if rows and name in _HAS),
-        topics=_topics(results.get("topics", ())),
-        hits=tuple(_hits(results.get("trackers", ()), messages, conversation)),
-        summary=" ".join(_sentences(results.get("summary", ()))),
-        turns=tuple(_spoken(turn) for turn in turns),
-        polarity=_polarity(turns),
-        **_shares(results.get("analytics", ()), conversation),
-    )
-
-
-def _from_metadata(conversation: ConversationMetadata) -> CallDocument:
-    agents = _named(conversation, Role.AGENT) or tuple(filter(None, [conversation.representative]))
+def document_of(conversation: ConversationMetadata) -> CallDocument:
+    """What search knows of a recording that was added."""
     return CallDocument(
         recording_id=conversation.id,
         company=conversation.company,
@@ -161,12 +155,35 @@ def _from_metadata(conversation: ConversationMetadata) -> CallDocument:
         language_code=conversation.language_code,
         direction=conversation.direction,
         external_id=conversation.external_id,
-        agents=agents,
-        customers=_named(conversation, Role.CUSTOMER),
-        emails=tuple((speaker.role, speaker.email) for speaker in conversation.speakers if speaker.email),
-        state=CallState.PROCESSING,
-        failure_class=None,
-        failure=None,
+        speakers=conversation.speakers,
+        representative=conversation.representative,
+    )
+
+
+def as_it_stands(document: CallDocument, request: SymblAsyncRequest) -> CallDocument:
+    """The document of a call whose request has moved."""
+    return dataclasses.replace(
+        document,
+        state=CallState.of(request.status),
+        failure_class=request.failure_class,
+        failure=request.error.reason if request.error else None,
+        completed_at=request.completed_at if request.status is JobStatus.COMPLETED else None,
+    )
+
+
+def with_results(document: CallDocument, results: Mapping[str, Rows]) -> CallDocument:
+    """The document of a call whose results are these: rows by the section's name, those that there are."""
+    messages: Sequence[Message] = results.get("messages", ())  # type: ignore[assignment]  # the section's rows
+    turns = turns_of(messages, document)
+    return dataclasses.replace(
+        document,
+        has=tuple(_HAS[name] for name, rows in results.items() if rows and name in _HAS),
+        topics=_topics(results.get("topics", ())),
+        hits=tuple(_hits(results.get("trackers", ()), messages, document)),
+        summary=" ".join(_sentences(results.get("summary", ()))),
+        turns=tuple(_spoken(turn) for turn in turns),
+        polarity=_polarity(turns),
+        **_shares(results.get("analytics", ()), document),
     )
 
 
@@ -183,10 +200,6 @@ _HAS: Mapping[str, str] = {
     "summary": "summary",
 }
 HAS = tuple(_HAS.values())
-
-
-def _named(conversation: ConversationMetadata, role: Role) -> tuple[str, ...]:
-    return tuple(speaker.name for speaker in conversation.speakers if speaker.role is role)
 
 
 def _spoken(turn: Turn) -> Spoken:
@@ -216,9 +229,7 @@ def _sentences(rows: Iterable[object]) -> list[str]:
     return [row.text for row in rows if isinstance(row, SummarySentence)]
 
 
-def _hits(
-    rows: Iterable[object], messages: Iterable[Message], conversation: ConversationMetadata
-) -> Iterable[TrackerHit]:
+def _hits(rows: Iterable[object], messages: Iterable[Message], known: KnowsSpeakers) -> Iterable[TrackerHit]:
     said = {message.id: message for message in messages}
     for row in rows:
         if not isinstance(row, DetectedTracker):
@@ -229,14 +240,14 @@ def _hits(
                 if message is not None:
                     yield TrackerHit(
                         tracker=row.name,
-                        role=_role(message, conversation),
+                        role=_role(message, known),
                         start=round(_second(message, ref.offset), 2),
                         text=ref.text or match.value,
                     )
 
 
-def _role(message: Message, conversation: ConversationMetadata) -> Role | None:
-    speaker = conversation.speaker_of(email=message.speaker.email, name=message.speaker.name)
+def _role(message: Message, known: KnowsSpeakers) -> Role | None:
+    speaker = known.speaker_of(email=message.speaker.email, name=message.speaker.name)
     return speaker.role if speaker else None
 
 
@@ -249,7 +260,7 @@ def _second(message: Message, offset: int | None) -> float:
     return message.words[before].start if timed and before < len(message.words) else message.start
 
 
-def _shares(rows: Iterable[object], conversation: ConversationMetadata) -> dict[str, Any]:
+def _shares(rows: Iterable[object], known: KnowsSpeakers) -> dict[str, Any]:
     analytics = next((row for row in rows if isinstance(row, Analytics)), None)
     if analytics is None:
         return {}
@@ -257,7 +268,7 @@ def _shares(rows: Iterable[object], conversation: ConversationMetadata) -> dict[
     talk = [
         member.talk_percent
         for member in analytics.members
-        if (speaker := conversation.speaker_of(email=member.member.email, name=member.member.name))
+        if (speaker := known.speaker_of(email=member.member.email, name=member.member.name))
         and speaker.role is Role.AGENT
     ]
     return {

@@ -106,7 +106,7 @@ def values_of(document: CallDocument) -> Iterable[tuple[Facet, str]]:
         for name in names:
             yield kind, name
             yield from ((kind, word) for word in folded_words(name))
-        yield from ((kind, email) for whose, email in document.emails if whose is role)
+        yield from ((kind, speaker.email) for speaker in document.speakers if speaker.role is role and speaker.email)
     yield from ((Facet.TOPIC, topic) for topic in document.topics)
     yield from ((Facet.HAS, kind) for kind in document.has)
     yield Facet.IS, document.state

@@ -91,7 +91,7 @@ def values(facet: Facet, call: CallDocument) -> Iterable[str]:
         return [
             *names,
             *(w for name in names for w in words(name)),
-            *(mail for whose, mail in call.emails if whose is role),
+            *(speaker.email for speaker in call.speakers if speaker.role is role and speaker.email),
         ]
     mood = None
     if call.polarity is not None:

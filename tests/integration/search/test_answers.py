@@ -14,7 +14,7 @@ from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.search import DatastoreSearchIndex
 from common.errors import Rejected
 from common.model.job import FailureClass
-from common.model.recording import Direction, Priority, Role
+from common.model.recording import Direction, Priority, Role, Speaker
 from common.model.search.document import CallDocument, CallState, Spoken, TrackerHit
 from common.model.search.query import (
     Compare,
@@ -40,7 +40,11 @@ if TYPE_CHECKING:
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VOCABULARY = ["refund", "refunds", "refunded", "gift", "card", "cancel", "cancelled", "canal", "to", "a", "supervisor",
               "speak", "Müller", "muller", "don't"]  # fmt: skip
-NAMES = ["Ann Agent", "Bo Bell", "Cal Müller"]
+SPEAKERS = [
+    Speaker(name="Ann Agent", email="ann@acme.example", role=Role.AGENT),
+    Speaker(name="Cal Müller", role=Role.AGENT),
+    Speaker(name="Bo Bell", role=Role.CUSTOMER),
+]
 TRACKERS = ["Refund", "Cancellation Risk"]
 TOPICS = ["billing", "Gift cards"]
 ROLES = [Role.AGENT, Role.CUSTOMER, Role.OTHER]
@@ -76,9 +80,8 @@ def calls(draw: st.DrawFn, number: int) -> CallDocument:
         language_code="en-US",
         direction=draw(st.sampled_from([None, *Direction])),
         external_id=draw(st.sampled_from([None, "crm-1"])),
-        agents=draw(st.sampled_from([(), ("Ann Agent",), ("Cal Müller",)])),
-        customers=draw(st.sampled_from([(), ("Bo Bell",)])),
-        emails=draw(st.sampled_from([(), ((Role.AGENT, "ann@acme.example"),)])),
+        speakers=tuple(draw(st.sets(st.sampled_from(SPEAKERS)))),
+        representative=draw(st.sampled_from([None, "Cal Müller"])),
         state=draw(st.sampled_from(CallState)),
         failure_class=draw(st.sampled_from([None, FailureClass.UNKNOWN])),
         failure=None,
@@ -197,9 +200,7 @@ def test_what_is_stored_is_what_was_known(datastore_server: DatastoreServer) -> 
         language_code="en-US",
         direction=None,
         external_id=None,
-        agents=("Ann",),
-        customers=(),
-        emails=((Role.AGENT, "a@b.example"),),
+        speakers=(Speaker(name="Ann", email="a@b.example", role=Role.AGENT),),
         state=CallState.COMPLETED,
         failure_class=None,
         failure=None,
