@@ -183,12 +183,10 @@ class Submitter:
         if isinstance(error, NotAccepted):
             return self._put_back(request, attempt_id, error, why=str(error), advice=None)
         if isinstance(error, RefusedByEngine):
-            return self._give_up(
-                request, attempt_id, error_of(FailureClass.RECORDING, str(error), exchange=error.exchange)
-            )
+            return self._give_up(request, attempt_id, _as(FailureClass.RECORDING, error))
         if isinstance(error, TryLater):
             raise error
-        return self._give_up(request, attempt_id, error_of(FailureClass.DEFECT, str(error), exchange=error.exchange))
+        return self._give_up(request, attempt_id, _as(FailureClass.DEFECT, error))
 
     def _rest(self, refusal: AccountRefused) -> None:
         """No submission can succeed: none is tried for a while, and then a single one."""
