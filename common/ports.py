@@ -185,11 +185,13 @@ class ResultStore(Protocol):
         change: Callable[[SymblAsyncRequest], SymblAsyncRequest],
         event_id: str | None,
         now: datetime,
+        known: Mapping[str, Rows],
     ) -> SymblAsyncRequest:
         """Store whole sections, in place of what was there, of the request's conversation.
 
         With them goes what that makes of the request, a pure change that leaves its status as it is and may run several
-        times; and that nothing more is owed to the event, if any. Raises NotFound where there is no such request.
+        times; that nothing more is owed to the event, if any; and what search and statistics make of the call, with the
+        sections that were stored before (`known`, by name). Raises NotFound where there is no such request.
         """
 
     def get(self, section: SectionKind, conversation_id: str) -> Rows:

@@ -12,7 +12,7 @@ from common.bootstrap import services
 from common.errors import CalltrackError, TryLater, UnreadableAnswer
 from common.model import schedule
 from common.model.failures import Budgets, error_of
-from common.model.intelligence import Section, SectionState, missing_sections
+from common.model.intelligence import SECTIONS, Section, SectionState, missing_sections
 from common.model.job import OWED_RESULTS, FailureClass
 from common.model.lifecycle import JobStatus, Maker
 from common.model.tasks import dispatch_task
@@ -21,6 +21,8 @@ from functions import _edge
 from functions._inquiry import Inquiry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import flask
     from flask.typing import ResponseReturnValue
 
@@ -166,9 +168,17 @@ class Collector:
             ),
             event_id=event_id,
             now=self.clock(),
+            known=self._stored(request),
         )
         log.event("results_stored", conversation=request.conversation_id, stored=len(fetched), results=after.results)
         return CollectReport(status=after.status, results=after.results, stored=len(fetched))
+
+    def _stored(self, request: SymblAsyncRequest) -> Mapping[str, Rows]:
+        """The sections that an earlier run has stored: seldom any."""
+        assert request.conversation_id is not None  # noqa: S101  # as in _fetch_section
+        missing = missing_sections(request.sections)
+        stored = [kind for kind in SECTIONS if kind not in missing]
+        return self.results.get_all(stored, request.conversation_id) if stored else {}
 
     def _fetch_section(
         self, kind: SectionKind, request: SymblAsyncRequest, now: datetime

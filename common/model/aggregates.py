@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 import pydantic
 
-from common.model.search.document import CallState
-from common.model.search.tokens import CLEAR
+from common.model.search.document import CLEAR, CallState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -137,6 +136,26 @@ class DayStatistics:
         )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StatisticsShard:
+    """Part of a day's statistics as it is stored."""
+
+    company: str
+    day: str
+    shard: int
+    statistics: bytes
+
+    @property
+    def key(self) -> str:
+        """The name of its key."""
+        return shard_key(self.company, self.day, self.shard)
+
+
+def shard_key(company: str, day: str, shard: int) -> str:
+    """The name of a shard's key."""
+    return f"{day}/{shard}/{company}"
+
+
 def contribution(call: CallDocument) -> DayStatistics | None:
     """What a call adds to its day; None while it is not completed."""
     if call.state is not CallState.COMPLETED:
@@ -165,6 +184,15 @@ def contribution(call: CallDocument) -> DayStatistics | None:
         hours={call.hour: 1},
         waits={_class_of(waited): 1} if waited is not None else {},
     )
+
+
+def moved(
+    day: DayStatistics, *, before: DayStatistics | None, after: DayStatistics | None
+) -> tuple[DayStatistics, DayStatistics | None]:
+    """The day without what a call had contributed and with what it contributes now; and that, as it was counted."""
+    left = day.minus(before) if before else day
+    counted = left.room_for(after) if after else None
+    return (left.plus(counted) if counted else left), counted
 
 
 def shard_of(recording_id: str) -> int:

@@ -126,6 +126,8 @@ class SymblAsyncRequest:
     status: JobStatus
     created_at: datetime
     available_at: datetime  #: not to be claimed before; the queue is read in this order
+    started_at: datetime | None = None  #: when the call began: with the recording's id it makes the key of its index
+    day: str | None = None  #: the day of the call by the clock there, ISO: whose statistics it counts in
     next_check_at: datetime | None = None  #: when the sweep owes it a look; None: nothing is owed
     checks: int = 0  #: looks in vain since the last change, for the back-off
     generation: int = 0  #: how often a lost task was created again; only rises, since a task's name stays taken
@@ -160,6 +162,10 @@ class SymblAsyncRequest:
             available_at=now,
             timeline=(added,),
         )
+
+    def of_call(self, *, started_at: datetime, day: str) -> SymblAsyncRequest:
+        """With what leads from it to its call's index and statistics."""
+        return dataclasses.replace(self, started_at=started_at, day=day)
 
     # What is asked of it
 

@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from common.model.recording import Role
-from common.model.search.tokens import mood
+from common.model.search.document import mood
 from common.model.transcript import clock
 
 if TYPE_CHECKING:

@@ -8,11 +8,13 @@ from google.cloud import datastore
 from google.cloud.datastore import helpers
 from google.cloud.datastore.query import PropertyFilter
 
+from common.adapters.datastore.calls import keys_of_call, put_call
 from common.adapters.datastore.codec import from_entity, to_entity
 from common.adapters.datastore.inbox import change_open
 from common.adapters.datastore.kinds import INTELLIGENCE_INDEXED, SYMBL_ASYNC_REQUEST, WEBHOOK_EVENT
 from common.adapters.datastore.transactions import run_in_transaction
 from common.errors import NotFound
+from common.model.search.document import with_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,9 +49,11 @@ class DatastoreResults:
         change: Callable[[SymblAsyncRequest], SymblAsyncRequest],
         event_id: str | None,
         now: datetime,
+        known: Mapping[str, Rows],
     ) -> SymblAsyncRequest:
         """Store whole sections, what that makes of their request, and that the event which told of them is worked off.
 
+        With them goes the call's index, and what it counts for; `known` are the sections that were stored before.
         One lookup and one commit, and a commit before it for each RESULTS_BYTES that are too many for that one.
         `change` leaves the status, and with it the slots, as they are.
         """
@@ -60,9 +64,12 @@ class DatastoreResults:
             self._client.put_multi(batch)
         request_key = SYMBL_ASYNC_REQUEST.key(self._client, request.id)
         event_keys = [WEBHOOK_EVENT.key(self._client, event_id)] if event_id else []
+        call_keys = keys_of_call(self._client, request)
+        results = {**known, **{section.name: rows for section, rows in sections}}
 
         def body(transaction: datastore.Transaction) -> SymblAsyncRequest:
-            found = {e.key: e for e in self._client.get_multi([request_key, *event_keys], transaction=transaction)}
+            keys = [request_key, *event_keys, *call_keys]
+            found = {e.key: e for e in self._client.get_multi(keys, transaction=transaction)}
             if request_key not in found:
                 raise NotFound(f"no request {request.id}")
             before: SymblAsyncRequest = SYMBL_ASYNC_REQUEST.row_of(found[request_key])
@@ -71,6 +78,7 @@ class DatastoreResults:
                 transaction.put(entity)
             if after != before:
                 transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, after.id, after))
+                put_call(self._client, transaction, found, after, lambda document: with_results(document, results))
             for key in event_keys:
                 change_open(self._client, transaction, found.get(key), worked_off_at=now, next_check_at=None)
             return after

@@ -9,6 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from common.adapters.datastore.codec import from_entity, to_entity
+from common.model.aggregates import StatisticsShard
 from common.model.business_ux import BusinessUX
 from common.model.capacity import SymblAccount
 from common.model.company import CompanyDefaults
@@ -78,9 +79,11 @@ UPLOAD_DETAILS = "UploadDetails"
 INTELLIGENCE_INDEXED = frozenset({"conversation_id", "recording_id"})
 
 CALL_INDEX = Kind("CallIndex", IndexEntry, frozenset({"terms", "facets", "started_at", "duration_s", "polarity"}))
+DAY_STATISTICS = Kind("DayStatistics", StatisticsShard, frozenset({"company", "day"}))
 
 ROW_KINDS = (
     CALL_INDEX,
+    DAY_STATISTICS,
     CONVERSATION_METADATA,
     SYMBL_ASYNC_REQUEST,
     SYMBL_SLOT,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.cloud import datastore
 
+from common.adapters.datastore.calls import new_call
 from common.adapters.datastore.companies import defaults_of
 from common.adapters.datastore.keys import names_that_exist
 from common.adapters.datastore.kinds import (
@@ -17,8 +18,10 @@ from common.adapters.datastore.kinds import (
 )
 from common.adapters.datastore.lanes import lane_key, say_that_somebody_waits
 from common.adapters.datastore.transactions import run_in_transaction
+from common.model.aggregates import local_day
 from common.model.fairness import Lane
 from common.model.intake import AddOutcome
+from common.model.search.document import document_of
 from common.ports import ToSubmit
 
 if TYPE_CHECKING:
@@ -62,9 +65,14 @@ class DatastoreRecordings:
             defaults = defaults_of(found.get(defaults_key), conversation.company)
             settled = settle(defaults) if settle else conversation
             transaction.put(CONVERSATION_METADATA.entity(self._client, settled.id, settled))
-            transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, request.id, request))
+            of_call = request.of_call(
+                started_at=settled.started_at,
+                day=local_day(settled.started_at, settled.timezone_offset).isoformat(),
+            )
+            transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, request.id, of_call))
+            transaction.put(new_call(self._client, document_of(settled)))
             say_that_somebody_waits(self._client, transaction, lane, found.get(lane_key(self._client, lane)))
-            return AddOutcome(recording_id=settled.id, created=True, stored=(settled, request))
+            return AddOutcome(recording_id=settled.id, created=True, stored=(settled, of_call))
 
         return run_in_transaction(self._client, body)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from google.cloud.datastore.query import PropertyFilter
 
+from common.adapters.datastore.calls import keys_of_call, put_call
 from common.adapters.datastore.codec import to_entity
 from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, SYMBL_SLOT, slot_key
 from common.adapters.datastore.lanes import lane_key, pending_in, say_that_somebody_waits
@@ -85,6 +86,7 @@ class DatastoreRequests:
                 transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, after.id, after))
                 self._leave_slots(transaction, read, before=before, after=after)
                 self._wait_in_lane(transaction, before=before, after=after)
+                self._tell_index(transaction, before=before, after=after)
             return after
 
         return run_in_transaction(self._client, body)
@@ -165,6 +167,16 @@ class DatastoreRequests:
         )
         result = next(iter(self._client.aggregation_query(query).count(alias="pending").fetch()))
         return int(result[0].value)
+
+    def _tell_index(
+        self, transaction: datastore.Transaction, *, before: SymblAsyncRequest, after: SymblAsyncRequest
+    ) -> None:
+        """A call that has failed, or runs again, is found so at once. A completed one is indexed with its results."""
+        if (before.status is JobStatus.FAILED) == (after.status is JobStatus.FAILED):
+            return
+        keys = keys_of_call(self._client, after)
+        read = {entity.key: entity for entity in self._client.get_multi(keys, transaction=transaction)} if keys else {}
+        put_call(self._client, transaction, read, after)
 
     def _leave_slots(
         self,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from google.cloud.datastore.query import PropertyFilter
 
+from common.adapters.datastore.calls import new_call
 from common.adapters.datastore.kinds import CALL_INDEX
 from common.model.search.document import CallDocument, time_bounds
-from common.model.search.tokens import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,11 +32,11 @@ class DatastoreSearchIndex:
 
     def put(self, document: CallDocument) -> None:
         """Index a call, in place of what was known of it."""
-        self._client.put(index_entity(self._client, document))
+        self._client.put(new_call(self._client, document))
 
     def delete(self, document: CallDocument) -> None:
         """Forget a call."""
-        self._client.delete(index_entity(self._client, document).key)
+        self._client.delete(new_call(self._client, document).key)
 
     def walk(
         self,
@@ -91,12 +91,6 @@ class DatastoreSearchIndex:
 
     def _bound(self, query: datastore.Query, operator: str, name: CallKey) -> None:
         query.add_filter(filter=PropertyFilter("__key__", operator, CALL_INDEX.key(self._client, name)))
-
-
-def index_entity(client: datastore.Client, document: CallDocument) -> datastore.Entity:
-    """The entity of a call, for a transaction that changes the call."""
-    entry = entry_of(document)
-    return CALL_INDEX.entity(client, entry.key, entry)
 
 
 def _opened(entity: datastore.Entity) -> tuple[CallKey, CallDocument]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from common.model.transcript import KnowsSpeakers, Turn
 
 
+#: Beyond this a polarity is called positive or negative (the consistent reading of Symbl's own table).
+CLEAR = 0.3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -139,6 +141,13 @@ class CallDocument:
     def unpacked(cls, stored: bytes) -> CallDocument:
         """The inverse of `packed`."""
         return _adapter().validate_json(zlib.decompress(stored))
+
+
+def mood(polarity: float | None) -> str | None:
+    """The word for a mean polarity."""
+    if polarity is None:
+        return None
+    return "negative" if polarity < -CLEAR else "positive" if polarity > CLEAR else "neutral"
 
 
 def document_of(conversation: ConversationMetadata) -> CallDocument:
@@ -299,7 +308,12 @@ class IndexEntry:
     @property
     def key(self) -> str:
         """The name of its key: in the order of keys, the latest call comes first."""
-        return f"{_key_of(milliseconds(self.started_at))}-{self.recording_id}"
+        return entry_key(self.started_at, self.recording_id)
+
+
+def entry_key(started_at: datetime, recording_id: RecordingId) -> str:
+    """The name of the key of a call's index."""
+    return f"{_key_of(milliseconds(started_at))}-{recording_id}"
 
 
 _FOREVER_MS = 9_999_999_999_999  # in the year 2286; thirteen digits

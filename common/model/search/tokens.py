@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from common.model.recording import Role
-from common.model.search.document import IndexEntry
+from common.model.search.document import IndexEntry, mood
 from common.model.search.query import Facet, Figure
 from common.model.search.stems import fold, folded_words, stem
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from common.model.search.document import CallDocument
 
-#: Beyond this a polarity is called positive or negative (the consistent reading of Symbl's own table).
-CLEAR = 0.3
 #: True of every call: what a list without a filter asks for.
 EVERY_CALL = "all"
 PREFIX_LENGTHS = (3, 5)
@@ -132,13 +130,6 @@ def figures_of(document: CallDocument) -> Mapping[Figure, float | None]:
         Figure.STARTED_AT: document.started_at.timestamp(),
         Figure.HOUR: document.hour,
     }
-
-
-def mood(polarity: float | None) -> str | None:
-    """The word for a mean polarity."""
-    if polarity is None:
-        return None
-    return "negative" if polarity < -CLEAR else "positive" if polarity > CLEAR else "neutral"
 
 
 def facet(kind: Facet, value: str) -> str:

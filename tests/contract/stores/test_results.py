@@ -42,7 +42,7 @@ def keep(added: Callable[..., SymblAsyncRequest], results: DatastoreResults) -> 
 
     def of(section: SectionKind, rows: tuple[object, ...], conversation: str = "c") -> None:
         whose = dataclasses.replace(request, conversation_id=conversation)
-        results.keep([(section, rows)], request=whose, change=lambda r: r, event_id=None, now=NOW)
+        results.keep([(section, rows)], request=whose, change=lambda r: r, event_id=None, now=NOW, known={})
 
     return of
 
@@ -112,6 +112,7 @@ def test_results_go_with_their_request_and_the_event_that_told_of_them(
             change=lambda r: r.looked_at(next_check_at=NOW),
             event_id=event_id,
             now=NOW + timedelta(minutes=minutes),
+            known={},
         )
         assert requests.get(request.id) == after
         assert results.get(MESSAGES, "c") == (a_message(minutes),)
@@ -144,6 +145,7 @@ def test_what_is_too_large_for_one_commit_goes_before_the_request(
         change=lambda r: r.looked_at(next_check_at=NOW),
         event_id=None,
         now=NOW,
+        known={},
     )
 
     assert results.get(MESSAGES, "c") == rows
@@ -155,6 +157,8 @@ def test_results_of_a_request_that_is_gone_are_not_kept(results: DatastoreResult
     request = dataclasses.replace(a_pending_job(), conversation_id="c")
 
     with pytest.raises(NotFound):
-        results.keep([(MESSAGES, (a_message(),))], request=request, change=lambda r: r, event_id=None, now=NOW)
+        results.keep(
+            [(MESSAGES, (a_message(),))], request=request, change=lambda r: r, event_id=None, now=NOW, known={}
+        )
 
     assert results.get(MESSAGES, "c") == ()

@@ -68,6 +68,7 @@ class CallRows:
                 change=lambda current: current,
                 event_id=None,
                 now=job.created_at,
+                known={},
             )
         return conversation.id
 
