@@ -129,13 +129,13 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
     page = search.page(size=query.size, after=query.after, order=ORDERS[query.order])
     requests = s.requests.get_many([request_id_of(call.recording_id) for call in page.calls])
     rows = call_rows(page.calls, {job.recording_id: job for job in requests.values()}, asked=query.asked)
-    more = page.next_key is not None
+    first, more = query.after is None, page.next_key is not None
     return _site().page(
         "calls.html",
         rows=rows,
         filter=query.filter,
         chips=chips(query),
-        found=found_in_words(search.count(), shown=len(rows), more=more),
+        found=found_in_words(search.count(), shown=len(rows), first=first, more=more),
         paging=Paging(
             token=request.args.get("page_token"),
             trail=tuple(request.args.getlist("trail")),

@@ -88,8 +88,10 @@ def chips(query: ListQuery) -> list[Chip]:
     ]
 
 
-def found_in_words(count: int | None, *, shown: int, more: bool) -> str:
+def found_in_words(count: int | None, *, shown: int, first: bool, more: bool) -> str:
     """How many calls there are, as far as is known."""
+    if count is None and first and not more:
+        return plural(shown, "call")
     if count is None:
         return f"{plural(shown, 'call')} here{', and more' if more else ''}"
     if count >= COUNTED:
