@@ -110,6 +110,11 @@ class Place(NamedTuple):
     quarantined: bool
 
 
+def recording_of(request_id: RequestId) -> RecordingId:
+    """The recording whose request it is; the reverse of how `SymblAsyncRequest.pending` makes the id."""
+    return request_id.rpartition("-")[0]
+
+
 MAX_KEPT_ATTEMPTS = 20
 MAX_KEPT_TRANSITIONS = 100
 _FIRST_TRANSITIONS = 10

@@ -100,6 +100,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, datastore_address: str, st
         "DATASTORE_EMULATOR_HOST": datastore_address,
         "STORAGE_EMULATOR_HOST": storage_url,
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+        "SYMBL_MAX_ACTIVE_JOBS": "50",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():

@@ -58,7 +58,13 @@ class CallRows:
     ) -> str:
         """Store a call as it stands; its id."""
         pending = a_job(number=1)
-        pending = dataclasses.replace(pending, id=job.id, recording_id=conversation.id, company=conversation.company)
+        pending = dataclasses.replace(
+            pending,
+            id=job.id,
+            recording_id=conversation.id,
+            company=conversation.company,
+            priority=conversation.priority,
+        )
         DatastoreRecordings(self.client).add(conversation, pending, allow_duplicate=True)
         self.client.put(SYMBL_ASYNC_REQUEST.entity(self.client, job.id, job))
         if results is not None and job.conversation_id:
