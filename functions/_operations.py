@@ -159,7 +159,7 @@ class Operations:
 
 
 def replay_of_class(form: Mapping[str, str]) -> tuple[FailureClass, BulkReplayOrder]:
-    """What the form under a class of failures asks for: the oldest of them, as many as one call may replay.
+    """What the form under a class of failures asks for: as many of them as one call may replay.
 
     Raises:
         Rejected: naming the field and the mend.

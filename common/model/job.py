@@ -110,14 +110,19 @@ class Place(NamedTuple):
     quarantined: bool
 
 
-def recording_of(request_id: RequestId) -> RecordingId:
-    """The recording whose request it is; the reverse of how `SymblAsyncRequest.pending` makes the id."""
-    return request_id.rpartition("-")[0]
-
-
 MAX_KEPT_ATTEMPTS = 20
 MAX_KEPT_TRANSITIONS = 100
 _FIRST_TRANSITIONS = 10
+
+
+def request_id_of(recording_id: RecordingId) -> RequestId:
+    """The id of a recording's request."""
+    return f"{recording_id}-1"
+
+
+def recording_of(request_id: RequestId) -> RecordingId:
+    """The recording whose request it is."""
+    return request_id.rpartition("-")[0]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,7 +163,7 @@ class SymblAsyncRequest:
         """A new request; it waits for a slot."""
         added = Transition(at=now, before=None, after=JobStatus.PENDING, by=Maker.INGEST, why="recording added")
         return cls(
-            id=f"{recording_id}-1",
+            id=request_id_of(recording_id),
             recording_id=recording_id,
             company=company,
             priority=priority,

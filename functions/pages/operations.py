@@ -385,7 +385,7 @@ def _failure(group: FailureGroup, replayed: Replayed | None) -> FailureView:
     treatment = TREATMENTS[group.failure_class]
     many = plural(min(group.count, MAX_COUNT), "call")
     token = replayed.page_token if replayed and replayed.failure_class is group.failure_class else None
-    which = f"the next {many}" if token else f"the oldest {many}" if group.count > MAX_COUNT else many
+    which = f"the next {many}" if token else f"the latest {many}" if group.count > MAX_COUNT else many
     return FailureView(
         failure_class=group.failure_class.value,
         title=_TITLES[group.failure_class],

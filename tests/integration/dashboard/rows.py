@@ -11,6 +11,8 @@ from google.cloud import datastore
 from common.adapters.datastore.intelligence import DatastoreResults
 from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST
 from common.adapters.datastore.recordings import DatastoreRecordings
+from common.adapters.datastore.search import DatastoreSearchIndex
+from common.model.aggregates import local_day
 from common.model.intelligence import (
     SECTIONS,
     ActionItem,
@@ -34,6 +36,7 @@ from common.model.intelligence import (
 )
 from common.model.lifecycle import JobStatus
 from common.model.recording import Direction, Role, Speaker
+from common.model.search.document import as_it_stands, document_of
 from tests.factories import a_conversation, a_job
 
 if TYPE_CHECKING:
@@ -66,7 +69,10 @@ class CallRows:
             priority=conversation.priority,
         )
         DatastoreRecordings(self.client).add(conversation, pending, allow_duplicate=True)
+        day = local_day(conversation.started_at, conversation.timezone_offset).isoformat()
+        job = job.of_call(started_at=conversation.started_at, day=day)
         self.client.put(SYMBL_ASYNC_REQUEST.entity(self.client, job.id, job))
+        DatastoreSearchIndex(self.client).put(as_it_stands(document_of(conversation), job))
         if results is not None and job.conversation_id:
             DatastoreResults(self.client).keep(
                 [(section, results[section.name]) for section in SECTIONS if section.name in results],
