@@ -236,7 +236,7 @@ def _figures(snapshot: Snapshot) -> str:
         parts.append(f"{taken} of {cap} slots taken" if taken <= cap else f"{taken} slots taken, {cap} allowed now")
     if snapshot.queue is not None:
         parts.append(_waiting(snapshot.queue, snapshot.as_of))
-    return f"{', '.join(parts)}." if parts else ""
+    return _as_sentence(", ".join(parts)) if parts else ""
 
 
 def _waiting(queue: Queue, now: datetime) -> str:
