@@ -11,6 +11,8 @@ from google.cloud import datastore
 from common.adapters.datastore.intelligence import DatastoreResults
 from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST
 from common.adapters.datastore.recordings import DatastoreRecordings
+from common.adapters.datastore.search import DatastoreSearchIndex
+from common.model.aggregates import local_day
 from common.model.intelligence import (
     SECTIONS,
     ActionItem,
@@ -34,6 +36,7 @@ from common.model.intelligence import (
 )
 from common.model.lifecycle import JobStatus
 from common.model.recording import Direction, Role, Speaker
+from common.model.search.document import as_it_stands, document_of
 from tests.factories import a_conversation, a_job
 
 if TYPE_CHECKING:
@@ -60,12 +63,14 @@ class CallRows:
         pending = a_job(number=1)
         pending = dataclasses.replace(pending, id=job.id, recording_id=conversation.id, company=conversation.company)
         DatastoreRecordings(self.client).add(conversation, pending, allow_duplicate=True)
-        self.client.put(SYMBL_ASYNC_REQUEST.entity(self.client, job.id, job))
+        uncollected = dataclasses.replace(job, sections=())
+        self.client.put(SYMBL_ASYNC_REQUEST.entity(self.client, job.id, job if results is None else uncollected))
+        DatastoreSearchIndex(self.client).put(as_it_stands(document_of(conversation), job))
         if results is not None and job.conversation_id:
             DatastoreResults(self.client).keep(
                 [(section, results[section.name]) for section in SECTIONS if section.name in results],
                 request=job,
-                change=lambda current: current,
+                change=lambda _: job,
                 event_id=None,
                 now=job.created_at,
                 known={},
@@ -115,9 +120,11 @@ def a_collected_job(
 
 def belonging(job: SymblAsyncRequest, conversation: ConversationMetadata) -> SymblAsyncRequest:
     """The request, of this very recording."""
-    return dataclasses.replace(
+    own = dataclasses.replace(
         job, id=f"{conversation.id}-1", recording_id=conversation.id, company=conversation.company
     )
+    day = local_day(conversation.started_at, conversation.timezone_offset)
+    return own.of_call(started_at=conversation.started_at, day=day.isoformat())
 
 
 def sample_results(call: SampleCall) -> dict[str, Rows]:
