@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from common.model.refusals import Refusal, WebhookRefusals
     from common.model.search.document import CallDocument
     from common.model.search.plan import TimeRange, Token
+    from common.model.search.results import Order
     from common.model.slot import Lease
     from common.model.sweeping import SweepReport
     from common.model.tasks import Task
@@ -66,6 +67,11 @@ class RecordingStore(Protocol):
 
     def get(self, recording_id: RecordingId) -> ConversationMetadata | None:
         """One recording's metadata."""
+
+    def with_requests(
+        self, ids: Sequence[RecordingId]
+    ) -> Mapping[RecordingId, tuple[ConversationMetadata, SymblAsyncRequest]]:
+        """Those of `ids` that exist, each with its request."""
 
     def with_request(self, recording_id: RecordingId) -> tuple[ConversationMetadata | None, SymblAsyncRequest | None]:
         """One recording's metadata and its request, read together."""
@@ -211,6 +217,9 @@ class SearchIndex(Protocol):
     def put(self, document: CallDocument) -> None:
         """Index a call, in place of what was known of it."""
 
+    def rebuild(self, conversation: ConversationMetadata, results: Mapping[str, Rows]) -> bool:
+        """Index a recording anew from what is stored of it; False where it has no request."""
+
     def delete(self, document: CallDocument) -> None:
         """Forget a call."""
 
@@ -232,6 +241,11 @@ class SearchIndex(Protocol):
 
     def open(self, keys: Sequence[CallKey]) -> list[tuple[CallKey, CallDocument]]:
         """Those of `keys` that exist, in that order."""
+
+    def fetch_sorted(
+        self, tokens: Iterable[Token], order: Order, *, cursor: str | None, limit: int
+    ) -> tuple[list[CallDocument], str | None]:
+        """Calls that have all of some facets, in another order, and the cursor behind them if there are more."""
 
     def count(self, tokens: Iterable[Token], time: TimeRange, *, up_to: int) -> int:
         """How many calls have all tokens; no call is read."""

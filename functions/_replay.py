@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from common import log
 from common.errors import AccountRefused, NotFound, TryLater, UnreadableAnswer
 from common.model import schedule
-from common.model.job import FailureClass, ReplayStage, SymblAsyncRequest
+from common.model.job import FailureClass, ReplayStage, SymblAsyncRequest, request_id_of
 from common.model.lifecycle import JobStatus
 from common.model.listing import page_token
 from common.model.recording import RecordingId
 from common.model.replay import NotReplayable, expect_replayable, is_under_way
 from common.model.tasks import collect_task, dispatch_task, owed
-from common.ports import RequestStore, SpeechIntelligence, TaskQueue
+from common.ports import RequestStore, SearchIndex, SpeechIntelligence, TaskQueue
 from functions._inquiry import Inquiry
+from functions._search import Search
 
 if TYPE_CHECKING:
     from common.model.job import Attempt
@@ -53,6 +54,7 @@ class Replayer:
     """The step's collaborators; `by` is who asks."""
 
     requests: RequestStore
+    index: SearchIndex
     engine: SpeechIntelligence
     tasks: TaskQueue
     clock: Callable[[], datetime]
@@ -74,18 +76,13 @@ class Replayer:
 
     def many(self, order: BulkReplayOrder) -> BulkReplay:
         """Have one page of what the order's filter finds run again; what cannot be is skipped, with the reason."""
-        query = order.query()
-        page = self.requests.page(
-            size=query.size,
-            cursor=query.cursor,
-            newest_first=query.newest_first,
-            company=query.company,
-            status=query.status,
-            failure_class=query.failure_class,
-        )
+        query = order.query(now=self.clock())
+        search = Search(index=self.index, requests=self.requests, query=query.asked)
+        page = search.page(size=query.size, after=query.after)
+        found = self.requests.get_many([request_id_of(call.recording_id) for call in page.calls])
         replayed: list[SymblAsyncRequest] = []
         skipped: list[tuple[RecordingId, str]] = []
-        for request in page.items:
+        for request in found.values():
             try:
                 if self._replay(request, order):
                     replayed.append(request)
@@ -96,11 +93,11 @@ class Replayer:
         if replayed and not order.validate_only:
             self._wake_dispatch(cause=replayed[-1])
         return BulkReplay(
-            matched=len(page.items),
+            matched=len(found),
             recordings=tuple(request.recording_id for request in replayed),
             skipped=tuple(skipped),
             dry_run=order.validate_only,
-            next_page_token=page_token(page.next_cursor, query) if page.next_cursor else None,
+            next_page_token=page_token(page.next_key, query) if page.next_key else None,
         )
 
     def _replay(self, request: SymblAsyncRequest, order: ReplayOrder) -> bool:

@@ -7,10 +7,11 @@ import heapq
 import itertools
 from typing import TYPE_CHECKING
 
+from common.errors import Problem, Rejected
 from common.model.search.matching import matches
-from common.model.search.plan import Plan, plan_of
+from common.model.search.plan import Plan, TimeRange, plan_of
 from common.model.search.query import Node
-from common.model.search.results import Effort, SearchPage
+from common.model.search.results import COUNTED, LATEST_FIRST, Effort, Order, SearchPage
 from common.ports import RequestStore, SearchIndex
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 OPENED_PER_RESULT = 5
 #: Keys cost next to nothing, and a walk past what is excluded may have to pass many.
 WALK = 300
-#: Counting goes no further: "more than a thousand" is as good an answer.
-COUNTED = 1001
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -41,8 +40,14 @@ class Search:
     def __post_init__(self) -> None:
         self.plan: Plan = plan_of(self.query)
 
-    def page(self, *, size: int, after: CallKey | None) -> SearchPage:
-        """The next `size` calls after a key, the latest first."""
+    def page(self, *, size: int, after: str | None, order: Order = LATEST_FIRST) -> SearchPage:
+        """The next `size` calls, from where the page before ended.
+
+        Raises:
+            Rejected: where calls can be had in this order only by opening all of them.
+        """
+        if not order.is_of_keys:
+            return self._sorted_page(order, size=size, cursor=after)
         found: list[CallDocument] = []
         last = after
         for key, document in self._candidates(size, after):
@@ -52,6 +57,19 @@ class Search:
             if self._means(document):
                 found.append(document)
         return SearchPage(calls=found, next_key=None, effort=self.effort)
+
+    def _sorted_page(self, order: Order, *, size: int, cursor: str | None) -> SearchPage:
+        plan = self.plan
+        if not plan.branches:
+            return SearchPage(calls=[], next_key=None, effort=self.effort)
+        branch = plan.branches[0]
+        of_facets = not any(token.is_term for token in branch.required)
+        if not (plan.is_one_walk and plan.exact and of_facets and branch.time == TimeRange()):
+            why = "goes with a filter of names, trackers, moods and the like only; for other filters leave it out"
+            raise Rejected([Problem("order_by", why)])
+        calls, end = self.index.fetch_sorted(branch.walked, order, cursor=cursor, limit=size)
+        self._spend(walks=1, calls_read=len(calls))
+        return SearchPage(calls=calls, next_key=end, effort=self.effort)
 
     def count(self) -> int | None:
         """How many calls the answer has, at most COUNTED; None where only opening them could tell."""

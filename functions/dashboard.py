@@ -20,15 +20,17 @@ from common.bootstrap import services
 from common.errors import NotFound, Problem, Rejected
 from common.model.answers import instant, recording_answer
 from common.model.intelligence import SECTIONS
-from common.model.listing import list_query, page_token
+from common.model.job import request_id_of
+from common.model.listing import ORDERS, list_query, page_token
 from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
 from common.model.transcript import as_srt, as_text, as_vtt, turns_of
 from functions import _edge
 from functions._overview import OverviewReader
 from functions._replay import Replayer
+from functions._search import Search
 from functions.pages.call import call_view, position_of, position_text
-from functions.pages.calls import Paging, call_rows
+from functions.pages.calls import Paging, call_rows, chips, found_in_words
 from functions.pages.company_settings import (
     business_ux_answer,
     business_ux_from,
@@ -144,26 +146,26 @@ def _overview_reader(s: Services) -> OverviewReader:
 
 
 def _calls(request: flask.Request) -> ResponseReturnValue:
-    """The list: one query and one lookup."""
-    query = list_query({name: value for name, value in request.args.items() if name != "trail" and value})
+    """The list, or what a search finds: one query, one lookup and one count."""
     s = services()
-    page = s.requests.page(
-        size=query.size,
-        cursor=query.cursor,
-        newest_first=query.newest_first,
-        company=query.company,
-        status=query.status,
-        failure_class=query.failure_class,
+    query = list_query(
+        {name: value for name, value in request.args.items() if name != "trail" and value}, now=s.clock()
     )
-    rows = call_rows(page.items, s.recordings.get_many([item.recording_id for item in page.items]))
+    search = Search(index=s.search, requests=s.requests, query=query.asked)
+    page = search.page(size=query.size, after=query.after, order=ORDERS[query.order])
+    requests = s.requests.get_many([request_id_of(call.recording_id) for call in page.calls])
+    rows = call_rows(page.calls, {job.recording_id: job for job in requests.values()}, asked=query.asked)
+    first, more = query.after is None, page.next_key is not None
     return _site().page(
         "calls.html",
         rows=rows,
         filter=query.filter,
+        chips=chips(query),
+        found=found_in_words(search.count(), shown=len(rows), first=first, more=more),
         paging=Paging(
             token=request.args.get("page_token"),
             trail=tuple(request.args.getlist("trail")),
-            next_token=page_token(page.next_cursor, query) if page.next_cursor else None,
+            next_token=page_token(page.next_key, query) if page.next_key else None,
             kept=_kept(request, query),
         ),
         public_base_url=s.settings.public_base_url,
@@ -196,7 +198,7 @@ def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
     _edge.expect_same_origin(request)
     order = order_from(ReplayOrder, request.form.to_dict())
     s = services()
-    Replayer(requests=s.requests, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()).one(
+    Replayer(requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()).one(
         recording_id, order
     )
     return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)

@@ -37,7 +37,7 @@ from common.model.intake import (
 )
 from common.model.intelligence import SECTIONS, SectionState
 from common.model.job import SymblAsyncRequest
-from common.model.listing import list_query, page_token
+from common.model.listing import ORDERS, list_query, page_token
 from common.model.recording import (
     SIDE_FILE_SUFFIX,
     AudioProperties,
@@ -47,11 +47,23 @@ from common.model.recording import (
     details_from_json,
 )
 from common.model.replay import BulkReplayOrder, ReplayOrder, order_from_json
+from common.model.search.results import COUNTED
 from common.model.tasks import dispatch_task
 from common.model.transcript import as_json, as_srt, as_text, as_vtt, turns_of
-from common.ports import AudioStore, CompanyStore, IntakeLog, RecordingStore, RequestStore, ResultStore, TaskQueue
+from common.ports import (
+    AudioStore,
+    CompanyStore,
+    IntakeLog,
+    RecordingStore,
+    RequestStore,
+    ResultStore,
+    SearchIndex,
+    TaskQueue,
+)
 from functions import _edge
+from functions._reindex import Reindexer
 from functions._replay import Replayer
+from functions._search import Search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -281,6 +293,7 @@ class Reading:
     recordings: RecordingStore
     requests: RequestStore
     results: ResultStore
+    index: SearchIndex
 
     def one(self, recording_id: RecordingId) -> dict[str, object]:
         """Metadata, request and all results."""
@@ -292,23 +305,23 @@ class Reading:
         """Metadata and request."""
         return recording_answer(*self._expect(recording_id))
 
-    def page(self, query: ListQuery) -> tuple[list[dict[str, object]], str | None]:
-        """Recordings without results, and the cursor of the next page: one query and one lookup."""
-        page = self.requests.page(
-            size=query.size,
-            cursor=query.cursor,
-            newest_first=query.newest_first,
-            company=query.company,
-            status=query.status,
-            failure_class=query.failure_class,
-        )
-        conversations = self.recordings.get_many([request.recording_id for request in page.items])
-        answers = [
-            recording_answer(conversations[request.recording_id], request)
-            for request in page.items
-            if request.recording_id in conversations
-        ]
-        return answers, page.next_cursor
+    def page(self, query: ListQuery) -> dict[str, object]:
+        """Recordings without results: for the usual filter one query and one lookup."""
+        search = Search(index=self.index, requests=self.requests, query=query.asked)
+        page = search.page(size=query.size, after=query.after, order=ORDERS[query.order])
+        rows = self.recordings.with_requests([call.recording_id for call in page.calls])
+        answer: dict[str, object] = {
+            "recordings": [
+                recording_answer(*rows[call.recording_id]) for call in page.calls if call.recording_id in rows
+            ]
+        }
+        if page.next_key:
+            answer["next_page_token"] = page_token(page.next_key, query)
+        if query.count:
+            answer |= _counted(search.count())
+        if query.explain:
+            answer["explanation"] = {**search.plan.explained(), **dataclasses.asdict(search.effort)}
+        return answer
 
     def transcript(self, recording_id: RecordingId, rendering: str | None) -> flask.Response:
         """Turns as JSON, or as a file."""
@@ -342,6 +355,7 @@ _ROUTES = Map([
     Rule("/api/v1/recordings", endpoint="list", methods=["GET"]),
     Rule("/api/v1/recordings", endpoint="add", methods=["POST"]),
     Rule("/api/v1/recordings:replay", endpoint="replay_many", methods=["POST"]),
+    Rule("/api/v1/recordings:reindex", endpoint="reindex", methods=["POST"]),
     Rule("/api/v1/recordings/<recording_id>:replay", endpoint="replay", methods=["POST"]),
     Rule("/api/v1/recordings/<recording_id>", endpoint="get", methods=["GET"]),
     Rule("/api/v1/recordings/<recording_id>/transcript", endpoint="transcript", methods=["GET"]),
@@ -354,31 +368,49 @@ def recordings(request: flask.Request) -> ResponseReturnValue:
     """Entry point of /api/v1/recordings."""
     endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
     with log.context(recording=arguments.get("recording_id")):
-        if endpoint == "add":
-            return _add(request)
-        if endpoint == "list":
-            return _list(request)
-        if endpoint == "replay_many":
-            return _edge.json_answer(
-                _replayer().many(order_from_json(BulkReplayOrder, _edge.json_body(request))).as_json()
-            )
-        if endpoint == "replay":
-            return _replay(request, arguments["recording_id"])
-        if endpoint == "get":
-            return _edge.json_answer(_reading().one(arguments["recording_id"]))
-        rendering = arguments.get("rendering")
-        if rendering is not None and rendering not in _RENDERINGS:
-            raise NoRoute(f"a transcript comes as JSON, or as .{', .'.join(_RENDERINGS)}")
-        return _reading().transcript(arguments["recording_id"], rendering)
+        return _VIEWS[endpoint](request, **arguments)
+
+
+def _get(_: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    return _edge.json_answer(_reading().one(recording_id))
+
+
+def _transcript(_: flask.Request, recording_id: RecordingId, rendering: str | None = None) -> ResponseReturnValue:
+    if rendering is not None and rendering not in _RENDERINGS:
+        raise NoRoute(f"a transcript comes as JSON, or as .{', .'.join(_RENDERINGS)}")
+    return _reading().transcript(recording_id, rendering)
+
+
+def _replay_many(request: flask.Request) -> ResponseReturnValue:
+    order = order_from_json(BulkReplayOrder, _edge.json_body(request))
+    return _edge.json_answer(_replayer().many(order).as_json())
+
+
+def _reindex(request: flask.Request) -> ResponseReturnValue:
+    """One page; the answer's `next_page_token` leads to the next."""
+    try:
+        given = json.loads(_edge.json_body(request) or b"{}")
+    except (ValueError, RecursionError):
+        given = None
+    token = given.get("page_token") if isinstance(given, dict) else None
+    if not isinstance(given, dict) or set(given) - {"page_token"} or not isinstance(token, str | None):
+        raise Rejected([Problem("body", 'must be a JSON object, empty or with "page_token"')])
+    s = services()
+    count, cursor = Reindexer(recordings=s.recordings, requests=s.requests, results=s.results, index=s.search).page(
+        token
+    )
+    return _edge.json_answer({"reindexed": count} | ({"next_page_token": cursor} if cursor else {}))
 
 
 def _list(request: flask.Request) -> ResponseReturnValue:
-    query = list_query(request.args)
-    items, cursor = _reading().page(query)
-    answer: dict[str, object] = {"recordings": items}
-    if cursor:
-        answer["next_page_token"] = page_token(cursor, query)
-    return _edge.json_answer(answer)
+    return _edge.json_answer(_reading().page(list_query(request.args, now=services().clock())))
+
+
+def _counted(count: int | None) -> dict[str, object]:
+    """`total_size` null: only opening every call could tell."""
+    if count == COUNTED:
+        return {"total_size": COUNTED - 1, "total_size_is_more": True}
+    return {"total_size": count}
 
 
 def _add(request: flask.Request) -> ResponseReturnValue:
@@ -432,6 +464,17 @@ def _add_json(request: flask.Request) -> AddOutcome:
         return _intake().add_url(fetched, url=url, details=details)
 
 
+_VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
+    "list": _list,
+    "add": _add,
+    "get": _get,
+    "transcript": _transcript,
+    "replay": _replay,
+    "replay_many": _replay_many,
+    "reindex": _reindex,
+}
+
+
 @functions_framework.cloud_event
 def ingest_recording(event: CloudEvent) -> None:
     """Entry point of the bucket's finalize events.
@@ -479,9 +522,11 @@ def _intake() -> Intake:
 
 def _replayer() -> Replayer:
     s = services()
-    return Replayer(requests=s.requests, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller())
+    return Replayer(
+        requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()
+    )
 
 
 def _reading() -> Reading:
     s = services()
-    return Reading(recordings=s.recordings, requests=s.requests, results=s.results)
+    return Reading(recordings=s.recordings, requests=s.requests, results=s.results, index=s.search)

@@ -115,6 +115,11 @@ MAX_KEPT_TRANSITIONS = 100
 _FIRST_TRANSITIONS = 10
 
 
+def request_id_of(recording_id: RecordingId) -> RequestId:
+    """The id of a recording's request."""
+    return f"{recording_id}-1"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SymblAsyncRequest:
     """The request for one recording's analysis, from `pending` to results."""
@@ -153,7 +158,7 @@ class SymblAsyncRequest:
         """A new request; it waits for a slot."""
         added = Transition(at=now, before=None, after=JobStatus.PENDING, by=Maker.INGEST, why="recording added")
         return cls(
-            id=f"{recording_id}-1",
+            id=request_id_of(recording_id),
             recording_id=recording_id,
             company=company,
             priority=priority,

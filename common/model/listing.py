@@ -4,86 +4,85 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import enum
 import hashlib
 import json
-import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from common.errors import Problem, Rejected
-from common.model.job import FailureClass
-from common.model.lifecycle import JobStatus
+from common.model.search.grammar import as_machines_write, parse
+from common.model.search.query import Node
+from common.model.search.results import Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-W = TypeVar("W", bound=enum.StrEnum)
+    from datetime import datetime
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
 _MOST_DIGITS = 9  #: Python refuses to read thousands of them
-_ORDERS: Mapping[str, bool] = {"created_at": False, "created_at asc": False, "created_at desc": True}
-_TERM = re.compile(r'(company|status|failure_class):("[^"]+"|[^\s"]+)\s*')
+DEFAULT_ORDER = "started_at desc"
+#: What a list may be sorted by, and the property of the index that it is.
+ORDERS: Mapping[str, Order] = {
+    f"{name}{direction}": Order(column=column, descending=direction == " desc")
+    for name, column in (
+        ("started_at", "started_at"),
+        ("created_at", "created_at"),
+        ("duration", "duration_s"),
+        ("sentiment", "polarity"),
+    )
+    for direction in ("", " asc", " desc")
+}
+_PARAMETERS = ("filter", "order_by", "page_size", "page_token", "count", "explain")
+_FLAGS: Mapping[str, bool] = {"true": True, "false": False}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ListQuery:
     """What a caller wants to see of the list."""
 
-    filter: str
+    filter: str  #: as it was written
+    asked: Node
     order: str
     size: int
-    cursor: str | None
-    company: str | None
-    status: JobStatus | None
-    failure_class: FailureClass | None
-
-    @property
-    def newest_first(self) -> bool:
-        """Whether the latest addition comes first."""
-        return _ORDERS[self.order]
+    after: str | None = None  #: where the page before ended
+    count: bool = False
+    explain: bool = False
 
     @property
     def digest(self) -> str:
-        """What a page token is bound to."""
-        return hashlib.sha256(f"{self.filter}\n{self.order}".encode()).hexdigest()[:16]
+        """What a page token is bound to: the question, however it is spelled."""
+        return hashlib.sha256(f"{as_machines_write(self.asked)}\n{self.order}".encode()).hexdigest()[:16]
 
 
-def list_query(given: Mapping[str, str]) -> ListQuery:
+def list_query(given: Mapping[str, str], *, now: datetime) -> ListQuery:
     """Check the parameters of a list; an unknown one is an error, since a typo must not widen a query.
 
     Raises:
         Rejected: naming the parameter and the mend.
     """
-    unknown = sorted(set(given) - {"filter", "order_by", "page_size", "page_token"})
+    unknown = sorted(set(given) - set(_PARAMETERS))
     if unknown:
-        raise Rejected(
-            [
-                Problem(name, "is not a known parameter; known are filter, order_by, page_size and page_token")
-                for name in unknown
-            ]
-        )
-    order = " ".join(given.get("order_by", "created_at desc").split())
-    if order not in _ORDERS:
-        raise Rejected([Problem("order_by", f"must be one of: {', '.join(_ORDERS)}")])
+        known = f"{', '.join(_PARAMETERS[:-1])} and {_PARAMETERS[-1]}"
+        raise Rejected([Problem(name, f"is not a known parameter; known are {known}") for name in unknown])
+    order = " ".join(given.get("order_by", DEFAULT_ORDER).split())
+    if order not in ORDERS:
+        raise Rejected([Problem("order_by", f"must be one of: {', '.join(ORDERS)}")])
     text = given.get("filter", "").strip()
-    terms = _terms(text)
     query = ListQuery(
         filter=text,
+        asked=parse(text, now=now),
         order=order,
         size=_page_size(given.get("page_size")),
-        cursor=None,
-        company=terms.get("company"),
-        status=_one_of(JobStatus, "status", terms.get("status")),
-        failure_class=_one_of(FailureClass, "failure_class", terms.get("failure_class")),
+        count=_flag("count", given.get("count")),
+        explain=_flag("explain", given.get("explain")),
     )
     token = given.get("page_token")
-    return dataclasses.replace(query, cursor=_cursor(token, query)) if token else query
+    return dataclasses.replace(query, after=_after(token, query)) if token else query
 
 
-def page_token(cursor: str, query: ListQuery) -> str:
+def page_token(end: str, query: ListQuery) -> str:
     """An opaque token, bound to the query that it continues."""
-    return base64.urlsafe_b64encode(json.dumps([query.digest, cursor]).encode()).decode()
+    return base64.urlsafe_b64encode(json.dumps([query.digest, end]).encode()).decode()
 
 
 def _page_size(text: str | None) -> int:
@@ -94,34 +93,19 @@ def _page_size(text: str | None) -> int:
     return min(int(text), MAX_PAGE_SIZE) if len(text) <= _MOST_DIGITS else MAX_PAGE_SIZE
 
 
-def _terms(text: str) -> dict[str, str]:
-    """`company:NAME`, `status:STATUS` and `failure_class:CLASS`, each optional; a name with spaces in double quotes."""
-    found: dict[str, str] = {}
-    at = 0
-    while at < len(text):
-        term = _TERM.match(text, at)
-        if term is None:
-            expected = 'company:"NAME", status:STATUS or failure_class:CLASS'
-            raise Rejected([Problem("filter", f"column {at + 1}: expected {expected}")])
-        found[term[1]] = term[2].strip('"')
-        at = term.end()
-    return found
-
-
-def _one_of(words: type[W], field: str, text: str | None) -> W | None:
+def _flag(name: str, text: str | None) -> bool:
     if text is None:
-        return None
-    try:
-        return words(text)
-    except ValueError:
-        raise Rejected([Problem("filter", f"{field} must be one of: {', '.join(words)}")]) from None
+        return False
+    if text not in _FLAGS:
+        raise Rejected([Problem(name, "must be true or false")])
+    return _FLAGS[text]
 
 
-def _cursor(token: str, query: ListQuery) -> str:
+def _after(token: str, query: ListQuery) -> str:
     try:
-        digest, cursor = json.loads(base64.urlsafe_b64decode(token.encode()))
+        digest, key = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, TypeError):
         raise Rejected([Problem("page_token", "is not one of ours; start without it")]) from None
-    if digest != query.digest or not isinstance(cursor, str):
+    if digest != query.digest or not isinstance(key, str):
         raise Rejected([Problem("page_token", "belongs to another filter or order_by; start without it")])
-    return cursor
+    return key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Self, TypeVar
 
 import pydantic
 
@@ -13,6 +13,11 @@ from common.model.job import ReplayStage, SymblAsyncRequest
 from common.model.lifecycle import JobStatus
 from common.model.listing import ListQuery, list_query
 from common.model.recording import problems_of
+from common.model.search.query import And, Equals, Facet, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
 
 MAX_REASON_CHARS = 500
 #: Somebody who replays the same recording more often has not mended its cause; the history must fit the entity too.
@@ -52,18 +57,26 @@ class BulkReplayOrder(ReplayOrder):
     max_count: Annotated[int, pydantic.Field(ge=1, le=MAX_COUNT, strict=True)] = 100
     page_token: str | None = None
 
-    def query(self) -> ListQuery:
-        """The recordings to look at, the oldest first: one page of the list.
+    def query(self, *, now: datetime) -> ListQuery:
+        """The recordings to look at: one page of the list.
 
         Raises:
             Rejected: where the filter is no filter, or would find what cannot be replayed.
         """
-        given = {"filter": self.filter, "order_by": "created_at", "page_size": str(self.max_count)}
-        query = list_query(given | ({"page_token": self.page_token} if self.page_token else {}))
-        if query.failure_class is None and query.status not in _STATUSES[self.from_stage]:
+        given = {"filter": self.filter, "page_size": str(self.max_count)}
+        query = list_query(given | ({"page_token": self.page_token} if self.page_token else {}), now=now)
+        parts = query.asked.parts if isinstance(query.asked, And) else (query.asked,)
+        if not any(_names(part, _STATUSES[self.from_stage]) for part in parts):
             wanted = " or ".join(f"status:{status}" for status in _STATUSES[self.from_stage])
             raise Rejected([Problem("filter", f"must say {wanted}, or a failure_class, to replay from this stage")])
         return query
+
+
+def _names(part: Node, statuses: Collection[JobStatus]) -> bool:
+    """Whether a condition leaves only calls that ended in one of these ways."""
+    if not isinstance(part, Equals):
+        return False
+    return part.facet is Facet.FAILURE_CLASS or (part.facet in {Facet.STATUS, Facet.IS} and part.value in statuses)
 
 
 _STATUSES = {

@@ -89,6 +89,18 @@ class Api:
             if not token:
                 return
 
+    def reindex(self) -> Iterator[int]:
+        """Have the index of all recordings made anew; how many, page after page."""
+        token: str | None = None
+        while True:
+            body = json.dumps({"page_token": token} if token else {})
+            headers = {"Content-Type": "application/json"}
+            page = _object(self._call("POST", f"{_RECORDINGS}:reindex", data=body, headers=headers), having="reindexed")
+            yield int(page["reindexed"])
+            token = page.get("next_page_token")
+            if not token:
+                return
+
     def replay(self, recording_id: str, order: Mapping[str, Any]) -> Answer:
         """Have a recording run again, or ask whether it could be; its state after that."""
         path = f"{_RECORDINGS}/{quote(recording_id, safe='')}:replay"

@@ -179,8 +179,17 @@ def _batch(settings: Settings, labels: Mapping[str, str], *, waits: bool) -> Ite
         "calltrack recordings list --limit 10 --format 'value(id,request.status)'",
     ),
 )
-@click.option("--filter", "filter_", metavar="FILTER", help='company:"NAME", status:STATUS, failure_class:CLASS.')
-@click.option("--order-by", metavar="ORDER", help="created_at or created_at desc. [default: created_at desc]")
+@click.option(
+    "--filter",
+    "filter_",
+    metavar="FILTER",
+    help="As in the search box: refund agent:brooks after:2026-11-01 -tracker:disclosure.",
+)
+@click.option(
+    "--order-by",
+    metavar="ORDER",
+    help="started_at, created_at, duration or sentiment, each with desc if wanted. [default: started_at desc]",
+)
 @click.option(
     "--limit", type=click.IntRange(min=1), help=f"At most so many. [default: {TABLE_LIMIT} in a table, else all]"
 )
@@ -223,6 +232,18 @@ def get(context: click.Context, recording_id: str) -> None:
         describe(recording, out=out, colour=settings.colour(out))
     else:
         _write(settings, [recording], many=False)
+
+
+@common_options()
+@recordings.command(epilog=_GLOBALS, examples=("calltrack recordings reindex",))
+@click.pass_context
+def reindex(context: click.Context) -> None:
+    """Make the search index and the statistics anew from what is stored; safe to run again, and while calls come in."""
+    settings = settings_of(context)
+    count = 0
+    for found in settings.api().reindex():
+        count += found
+        settings.say(f"{count} recordings indexed")
 
 
 @common_options()

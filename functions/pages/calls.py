@@ -1,20 +1,28 @@
-"""What the list of calls shows: one query and one lookup, no transcript is opened. Pure."""
+"""What the list of calls shows: one query, one lookup and one count; no transcript is opened. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from common.model.intelligence import SectionState, missing_sections
 from common.model.recording import RecordingId
-from functions.pages.words import MISSING, Moment, Status, label, length, moment, plural, status_of
+from common.model.search.grammar import as_people_write, terms_of
+from common.model.search.results import COUNTED, excerpts
+from common.model.transcript import clock
+from functions.pages.call import position_text
+from functions.pages.ribbon import Ribbon, ribbon_of
+from functions.pages.words import MISSING, Moment, Mood, Status, label, length, moment, mood, plural, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from common.model.conversation import ConversationMetadata
     from common.model.job import SymblAsyncRequest
+    from common.model.listing import ListQuery
+    from common.model.search.document import CallDocument
+    from common.model.search.query import Node
 
 Parameters = dict[str, "str | list[str]"]
 
@@ -30,6 +38,16 @@ _COUNTED: Mapping[str, str] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Hit:
+    """Where a call was found: a turn, as text before, within and after what was looked for is not marked by script."""
+
+    position: str
+    at: str
+    name: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class CallRow:
     """One call of the list."""
 
@@ -40,31 +58,64 @@ class CallRow:
     started: Moment
     length: str
     status: Status
+    ribbon: Ribbon | None
+    mood: Mood | None
+    trackers: tuple[str, ...]
     results: str
+    hits: tuple[Hit, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Chip:
+    """One condition of the search, and the search without it."""
+
+    text: str
+    without: Parameters
 
 
 def call_rows(
-    requests: Iterable[SymblAsyncRequest], conversations: Mapping[RecordingId, ConversationMetadata]
+    calls: Iterable[CallDocument], requests: Mapping[RecordingId, SymblAsyncRequest], *, asked: Node
 ) -> list[CallRow]:
-    """The rows in the order of `requests`; one whose metadata is gone is left out."""
+    """The rows in the order of `calls`; one whose request is gone is left out."""
+    return [_row(call, requests[call.recording_id], asked) for call in calls if call.recording_id in requests]
+
+
+def chips(query: ListQuery) -> list[Chip]:
+    """The conditions of a search, each of which can be taken off."""
     return [
-        _row(conversations[request.recording_id], request)
-        for request in requests
-        if request.recording_id in conversations
+        Chip(text=term.text, without={"filter": rest} if (rest := as_people_write(term.rest)) else {})
+        for term in terms_of(query.asked)
     ]
 
 
-def _row(conversation: ConversationMetadata, request: SymblAsyncRequest) -> CallRow:
-    agent = conversation.agent
+def found_in_words(count: int | None, *, shown: int, first: bool, more: bool) -> str:
+    """How many calls there are, as far as is known."""
+    if count is None and first and not more:
+        return plural(shown, "call")
+    if count is None:
+        return f"{plural(shown, 'call')} here{', and more' if more else ''}"
+    if count >= COUNTED:
+        return f"more than {COUNTED - 1:,} calls".replace(",", " ")
+    return plural(count, "call")
+
+
+def _row(call: CallDocument, request: SymblAsyncRequest, asked: Node) -> CallRow:
     return CallRow(
-        id=conversation.id,
-        name=conversation.name,
-        company=conversation.company,
-        agent=agent.name if agent else conversation.representative or MISSING,
-        started=moment(conversation.started_at, conversation.timezone_offset),
-        length=length(conversation.duration),
+        id=call.recording_id,
+        name=call.name,
+        company=call.company,
+        agent=", ".join(call.agents) or MISSING,
+        started=moment(call.started_at, call.timezone_offset),
+        length=length(timedelta(seconds=call.duration_s)),
         status=status_of(request),
+        ribbon=ribbon_of(call),
+        mood=mood(call.polarity) if call.polarity is not None else None,
+        trackers=call.trackers,
         results=_results(request),
+        hits=tuple(
+            Hit(position=position_text(hit.start), at=clock(hit.start), name=hit.name, text=hit.text)
+            for hit in excerpts(asked, call)
+        ),
     )
 
 

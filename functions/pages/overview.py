@@ -14,6 +14,7 @@ from common.model.recording import RecordingId
 from common.model.search.document import CallState
 from common.model.search.grammar import MAX_LENGTH, as_people_write
 from common.model.search.query import Equals, Facet, Node, Tracker
+from common.model.search.results import COUNTED
 from common.model.transcript import clock
 from functions.pages.ribbon import Ribbon, ribbon_of
 from functions.pages.words import MISSING, Moment, Mood, moment, mood, number, percent, plural, signed, waited
@@ -286,6 +287,8 @@ def _before(now: Estimate, before: Estimate, text: Callable[[float | None], str]
 def _processing(count: int | None) -> str | None:
     if not count:
         return None
+    if count == COUNTED:
+        return f"More than {number(count - 1)} calls are still being processed"
     return f"{number(count)} {'call is' if count == 1 else 'calls are'} still being processed"
 
 

@@ -77,5 +77,5 @@ def test_a_refusal_of_the_api_is_told_in_its_words(server: str, tmp_path: Path) 
     assert partial.returncode == 3
     problem = json.loads(partial.stderr)
     assert (problem["status"], problem["errors"][0]["field"]) == (400, "audio")
-    assert calltrack(server, "list", "--filter", "nonsense").returncode == 1
+    assert calltrack(server, "list", "--filter", "compny:x").returncode == 1
     assert calltrack(server, "get", "gone").returncode == 4

@@ -20,6 +20,7 @@ from common.adapters.datastore.intelligence import DatastoreResults
 from common.adapters.datastore.lanes import DatastoreLanes
 from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
+from common.adapters.datastore.search import DatastoreSearchIndex
 from common.adapters.datastore.slots import DatastoreSlots
 from common.errors import CalltrackError, Rejected
 from common.model.failures import Budgets
@@ -84,6 +85,7 @@ class World:
         self._ports: Mapping[str, Any] = {
             "recordings": DatastoreRecordings(gated),
             "requests": DatastoreRequests(gated),
+            "index": DatastoreSearchIndex(gated),
             "slots": DatastoreSlots(gated),
             "lanes": DatastoreLanes(gated),
             "inbox": DatastoreInbox(gated),
@@ -139,7 +141,7 @@ class World:
     def replay(self, stored: StoredObject, stage: ReplayStage) -> None:
         """Somebody has it run again."""
         order = ReplayOrder(reason="it was mended", from_stage=stage)
-        Replayer(**self._only("requests", "engine", "tasks"), clock=self.clock, by="ops@acme.example").one(
+        Replayer(**self._only("requests", "index", "engine", "tasks"), clock=self.clock, by="ops@acme.example").one(
             stored.recording_id, order
         )
 

@@ -43,8 +43,33 @@ def put_call(
     if not keys or keys[0] not in read:
         return
     before: IndexEntry = CALL_INDEX.row_of(read[keys[0]])
-    document = as_it_stands(change(CallDocument.unpacked(before.document)), request)
-    counted_before = DayStatistics.unpacked(before.counted) if before.counted else None
+    _move_call(client, transaction, read, request, change(CallDocument.unpacked(before.document)), before=before)
+
+
+def put_anew(
+    client: datastore.Client,
+    transaction: datastore.Transaction,
+    read: Mapping[datastore.Key, datastore.Entity],
+    request: SymblAsyncRequest,
+    document: CallDocument,
+) -> None:
+    """As `put_call`, with a document that was made anew, whether there was one or not."""
+    entity = read.get(keys_of_call(client, request)[0])
+    _move_call(client, transaction, read, request, document, before=CALL_INDEX.row_of(entity) if entity else None)
+
+
+def _move_call(
+    client: datastore.Client,
+    transaction: datastore.Transaction,
+    read: Mapping[datastore.Key, datastore.Entity],
+    request: SymblAsyncRequest,
+    moved_document: CallDocument,
+    *,
+    before: IndexEntry | None,
+) -> None:
+    keys = keys_of_call(client, request)
+    document = as_it_stands(moved_document, request)
+    counted_before = DayStatistics.unpacked(before.counted) if before and before.counted else None
     day = _day_of(read.get(keys[1]), request)
     day_after, counted = moved(day, before=counted_before, after=contribution(document))
     if day_after != day:

@@ -78,7 +78,7 @@ class DatastoreResults:
                 transaction.put(entity)
             if after != before:
                 transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, after.id, after))
-                put_call(self._client, transaction, found, after, lambda document: with_results(document, results))
+            put_call(self._client, transaction, found, after, lambda document: with_results(document, results))
             for key in event_keys:
                 change_open(self._client, transaction, found.get(key), worked_off_at=now, next_check_at=None)
             return after

@@ -78,7 +78,9 @@ AUDIO_FINGERPRINT = "AudioFingerprint"
 UPLOAD_DETAILS = "UploadDetails"
 INTELLIGENCE_INDEXED = frozenset({"conversation_id", "recording_id"})
 
-CALL_INDEX = Kind("CallIndex", IndexEntry, frozenset({"terms", "facets", "started_at", "duration_s", "polarity"}))
+CALL_INDEX = Kind(
+    "CallIndex", IndexEntry, frozenset({"terms", "facets", "started_at", "created_at", "duration_s", "polarity"})
+)
 DAY_STATISTICS = Kind("DayStatistics", StatisticsShard, frozenset({"company", "day"}))
 
 ROW_KINDS = (

@@ -21,6 +21,7 @@ from common.adapters.datastore.transactions import run_in_transaction
 from common.model.aggregates import local_day
 from common.model.fairness import Lane
 from common.model.intake import AddOutcome
+from common.model.job import request_id_of
 from common.model.search.document import document_of
 from common.ports import ToSubmit
 
@@ -86,9 +87,22 @@ class DatastoreRecordings:
         entity = self._client.get(self._key(recording_id))
         return CONVERSATION_METADATA.row_of(entity) if entity else None
 
+    def with_requests(
+        self, ids: Sequence[RecordingId]
+    ) -> Mapping[RecordingId, tuple[ConversationMetadata, SymblAsyncRequest]]:
+        """Those of `ids` that exist, each with its request: one lookup."""
+        keys = {id_: (self._key(id_), SYMBL_ASYNC_REQUEST.key(self._client, request_id_of(id_))) for id_ in ids}
+        wanted = [key for pair in keys.values() for key in pair]
+        found = {entity.key: entity for entity in self._client.get_multi(wanted)} if wanted else {}
+        return {
+            id_: (CONVERSATION_METADATA.row_of(found[key]), SYMBL_ASYNC_REQUEST.row_of(found[request_key]))
+            for id_, (key, request_key) in keys.items()
+            if key in found and request_key in found
+        }
+
     def with_request(self, recording_id: RecordingId) -> tuple[ConversationMetadata | None, SymblAsyncRequest | None]:
         """One recording's metadata and its request, whose id follows from the recording's: one lookup."""
-        key, request_key = self._key(recording_id), SYMBL_ASYNC_REQUEST.key(self._client, f"{recording_id}-1")
+        key, request_key = self._key(recording_id), SYMBL_ASYNC_REQUEST.key(self._client, request_id_of(recording_id))
         found = {entity.key: entity for entity in self._client.get_multi([key, request_key])}
         return (
             CONVERSATION_METADATA.row_of(found[key]) if key in found else None,

@@ -16,6 +16,7 @@ from common.adapters.datastore.paging import run_page
 from common.adapters.datastore.transactions import run_in_transaction
 from common.errors import NotFound
 from common.model.fairness import Lane
+from common.model.job import request_id_of
 from common.model.lifecycle import JobStatus
 from common.model.recording import Priority
 
@@ -58,7 +59,7 @@ class DatastoreRequests:
 
     def of_recording(self, recording_id: RecordingId) -> SymblAsyncRequest | None:
         """The request of a recording: its id follows from the recording's."""
-        return self.get(f"{recording_id}-1")
+        return self.get(request_id_of(recording_id))
 
     def change(
         self,

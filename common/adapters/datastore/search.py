@@ -11,16 +11,25 @@ from typing import TYPE_CHECKING
 
 from google.cloud.datastore.query import PropertyFilter
 
-from common.adapters.datastore.calls import new_call
-from common.adapters.datastore.kinds import CALL_INDEX
-from common.model.search.document import CallDocument, time_bounds
+from common.adapters.datastore.calls import keys_of_call, new_call, put_anew
+from common.adapters.datastore.kinds import CALL_INDEX, SYMBL_ASYNC_REQUEST
+from common.adapters.datastore.paging import run_page
+from common.adapters.datastore.transactions import run_in_transaction
+from common.model.aggregates import local_day
+from common.model.job import request_id_of
+from common.model.search.document import CallDocument, document_of, time_bounds, with_results
+from common.model.search.plan import TimeRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from google.cloud import datastore
 
-    from common.model.search.plan import TimeRange, Token
+    from common.model.conversation import ConversationMetadata
+    from common.model.intelligence import Rows
+    from common.model.job import SymblAsyncRequest
+    from common.model.search.plan import Token
+    from common.model.search.results import Order
     from common.ports import CallKey
 
 
@@ -33,6 +42,27 @@ class DatastoreSearchIndex:
     def put(self, document: CallDocument) -> None:
         """Index a call, in place of what was known of it."""
         self._client.put(new_call(self._client, document))
+
+    def rebuild(self, conversation: ConversationMetadata, results: Mapping[str, Rows]) -> bool:
+        """Index a recording anew from what is stored of it, and count it for its day; False where it has no request."""
+        request_key = SYMBL_ASYNC_REQUEST.key(self._client, request_id_of(conversation.id))
+        day = local_day(conversation.started_at, conversation.timezone_offset).isoformat()
+
+        def body(transaction: datastore.Transaction) -> bool:
+            stored = self._client.get(request_key, transaction=transaction)
+            if stored is None:
+                return False
+            before: SymblAsyncRequest = SYMBL_ASYNC_REQUEST.row_of(stored)
+            request = before.of_call(started_at=conversation.started_at, day=day)
+            keys = keys_of_call(self._client, request)
+            read = {entity.key: entity for entity in self._client.get_multi(keys, transaction=transaction)}
+            if request != before:
+                transaction.put(SYMBL_ASYNC_REQUEST.entity(self._client, request.id, request))
+            document = with_results(document_of(conversation), results)
+            put_anew(self._client, transaction, read, request, document)
+            return True
+
+        return run_in_transaction(self._client, body)
 
     def delete(self, document: CallDocument) -> None:
         """Forget a call."""
@@ -65,6 +95,15 @@ class DatastoreSearchIndex:
             return []
         entities = self._client.get_multi([CALL_INDEX.key(self._client, key) for key in keys])
         return sorted((_opened(entity) for entity in entities), key=lambda found: found[0])
+
+    def fetch_sorted(
+        self, tokens: Iterable[Token], order: Order, *, cursor: str | None, limit: int
+    ) -> tuple[list[CallDocument], str | None]:
+        """Calls that have all of some facets, in another order, and the cursor behind them if there are more."""
+        query = self._query(tokens, TimeRange(), after=None)
+        query.order = [f"-{order.column}" if order.descending else order.column]
+        page = run_page(query, lambda entity: _opened(entity)[1], size=limit, cursor=cursor)
+        return list(page.items), page.next_cursor
 
     def count(self, tokens: Iterable[Token], time: TimeRange, *, up_to: int) -> int:
         """How many calls have all tokens; no entity is read."""

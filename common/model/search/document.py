@@ -298,6 +298,7 @@ class IndexEntry:
     recording_id: RecordingId
     company: str
     started_at: datetime
+    created_at: datetime
     duration_s: float
     polarity: float | None
     terms: tuple[str, ...]

@@ -53,7 +53,7 @@ def matches(node: Node, document: CallDocument, *, status: JobStatus | None = No
         case Tracker():
             return _has_hit(document, node)
         case Equals(Facet.STATUS, value):
-            return status is not None and status == fold_all(value)
+            return fold_all(value) == (status or document.state)
         case Equals(facet, value):
             wanted_value = fold_all(value)
             return any(kind is facet and fold_all(known) == wanted_value for kind, known in values_of(document))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from common.model.search.document import Spoken
 
 MAX_EXCERPTS = 3
+#: Counting goes no further: "more than a thousand" is as good an answer.
+COUNTED = 1001
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,22 @@ class Excerpt:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Order:
+    """By a property of the index; calls without it are left out where it is the mood."""
+
+    column: str
+    descending: bool
+
+    @property
+    def is_of_keys(self) -> bool:
+        """Whether the keys have this order: the latest call first."""
+        return self.column == "started_at" and self.descending
+
+
+LATEST_FIRST = Order(column="started_at", descending=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Effort:
     """What an answer has cost."""
 
@@ -41,7 +59,7 @@ class Effort:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchPage:
-    """Part of an answer, the latest calls first.
+    """Part of an answer, in its order.
 
     `next_key` None: there is no more. A page may be short where much had to be opened and left aside.
     """

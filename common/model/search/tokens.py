@@ -49,6 +49,7 @@ def entry_of(document: CallDocument) -> IndexEntry:
         recording_id=document.recording_id,
         company=document.company,
         started_at=document.started_at,
+        created_at=document.created_at,
         duration_s=document.duration_s,
         polarity=document.polarity,
         terms=tuple(sorted(terms_of(document))),

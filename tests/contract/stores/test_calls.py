@@ -15,6 +15,7 @@ from common.adapters.datastore.intelligence import DatastoreResults
 from common.adapters.datastore.kinds import CALL_INDEX, DAY_STATISTICS
 from common.adapters.datastore.recordings import DatastoreRecordings
 from common.adapters.datastore.requests import DatastoreRequests
+from common.adapters.datastore.search import DatastoreSearchIndex
 from common.model.aggregates import DayStatistics, contribution, total_of
 from common.model.intelligence import SECTIONS, Sentiment, Topic
 from common.model.job import ReplayStage
@@ -174,3 +175,19 @@ def test_a_days_sums_tell_means_intervals_and_waits(archive: Archive) -> None:
     assert total.mood_interval is not None
     assert total.mood_interval[0] < 0.1 < total.mood_interval[1]
     assert archive.statistics().waits == {0: 3}
+
+
+def test_the_index_is_made_anew_from_what_is_stored(archive: Archive) -> None:
+    """Lost or wrong, it is right again, and nothing is counted twice; run again, nothing changes."""
+    request = archive.complete(archive.add(1))
+    archive.collect(request, "Billing")
+    before, sums = archive.documents(), archive.statistics()
+    index = DatastoreSearchIndex(archive.client)
+    conversation = archive.recordings.get(request.recording_id)
+    assert conversation is not None
+    results = archive.results.get_all(SECTIONS, f"c-{request.recording_id}")
+
+    for _ in range(2):
+        assert index.rebuild(conversation, results)
+        assert (archive.documents(), archive.statistics()) == (before, sums)
+    assert not index.rebuild(dataclasses.replace(conversation, id="nobody"), results)

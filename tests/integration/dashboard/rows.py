@@ -63,6 +63,8 @@ class CallRows:
         pending = a_job(number=1)
         pending = dataclasses.replace(pending, id=job.id, recording_id=conversation.id, company=conversation.company)
         DatastoreRecordings(self.client).add(conversation, pending, allow_duplicate=True)
+        day = local_day(conversation.started_at, conversation.timezone_offset).isoformat()
+        job = job.of_call(started_at=conversation.started_at, day=day)
         uncollected = dataclasses.replace(job, sections=())
         self.client.put(SYMBL_ASYNC_REQUEST.entity(self.client, job.id, job if results is None else uncollected))
         DatastoreSearchIndex(self.client).put(as_it_stands(document_of(conversation), job))
@@ -120,11 +122,9 @@ def a_collected_job(
 
 def belonging(job: SymblAsyncRequest, conversation: ConversationMetadata) -> SymblAsyncRequest:
     """The request, of this very recording."""
-    own = dataclasses.replace(
+    return dataclasses.replace(
         job, id=f"{conversation.id}-1", recording_id=conversation.id, company=conversation.company
     )
-    day = local_day(conversation.started_at, conversation.timezone_offset)
-    return own.of_call(started_at=conversation.started_at, day=day.isoformat())
 
 
 def sample_results(call: SampleCall) -> dict[str, Rows]:

@@ -40,8 +40,11 @@ def test_a_row_says_what_a_person_asks_first(client: FlaskClient, rows: CallRows
     assert '<time datetime="2026-03-18T20:42:00.000Z"' in response.text
     assert "18 Mar 2026, 16:42" in page.text
     assert "Double charge, angry customer asks for a supervisor" in page.text
-    assert "Brightline Mobile Daniel Brooks 1:48 Ready" in page.text
-    assert "4 trackers, 5 questions, 2 action items, 1 follow-up" in page.text
+    assert "Brightline Mobile Daniel Brooks" in page.text
+    assert "1:48" in page.text
+    assert "Ready 4 trackers, 5 questions, 2 action items, 1 follow-up" in page.text
+    assert "<title>1:48 long: agent" in response.text  # the ribbon, in words
+    assert "negative" in page.text
 
 
 @pytest.mark.parametrize(
@@ -87,8 +90,8 @@ def test_results_that_are_still_missing_are_named(client: FlaskClient, rows: Cal
 def test_older_and_newer_lead_through_all_calls_and_back(client: FlaskClient, rows: CallRows) -> None:
     """No call is shown twice or left out on the way down, and the way back shows the same pages."""
     for number in range(1, 6):
-        conversation = a_conversation(number)
-        job = a_job(number=number, now=NOW + timedelta(minutes=number))
+        conversation = a_conversation(number, started_at=NOW + timedelta(minutes=number))
+        job = a_job(number=number)
         rows.put(conversation, belonging(job, conversation))
 
     def follow(page: Page, rel: str) -> Page | None:

@@ -104,6 +104,7 @@ def values(facet: Facet, call: CallDocument) -> Iterable[str]:
         Facet.PRIORITY: [call.priority],
         Facet.LANGUAGE: [call.language_code],
         Facet.IS: [call.state],
+        Facet.STATUS: [call.state],
         Facet.FAILURE_CLASS: [call.failure_class],
         Facet.HAS: list(call.has),
         Facet.EXTERNAL_ID: [call.external_id],

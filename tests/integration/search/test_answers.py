@@ -107,6 +107,7 @@ def conditions() -> st.SearchStrategy[Node]:
         Facet.TOPIC: ["Billing", "gift cards"],
         Facet.SENTIMENT: ["negative", "positive"],
         Facet.IS: ["failed", "processing"],
+        Facet.STATUS: ["failed", "completed"],
         Facet.HAS: ["summary"],
         Facet.DIRECTION: ["inbound"],
         Facet.EXTERNAL_ID: ["CRM-1"],

@@ -28,6 +28,7 @@ from common.model.replay import (
     is_under_way,
     order_from_json,
 )
+from common.model.search.query import Equals, Facet, conditions
 from common.model.tasks import collect_task, owed
 from tests.factories import LATER, NOW, a_job, a_pending_job, an_error, ended_badly
 
@@ -221,7 +222,7 @@ def test_a_bulk_order_must_find_what_can_be_replayed(given: dict[str, object], f
     with pytest.raises(Rejected) as rejected:
         order_from_json(
             BulkReplayOrder, json.dumps({"reason": "x", "filter": "status:failed", **given}).encode()
-        ).query()
+        ).query(now=NOW)
     assert [problem.field for problem in rejected.value.problems] == [field]
 
 
@@ -230,8 +231,12 @@ def test_a_bulk_order_reads_its_filter_as_lists_do() -> None:
     collect = BulkReplayOrder(reason="x", from_stage=COLLECT, filter="status:completed company:Acme", max_count=7)
     failures = BulkReplayOrder(reason="x", filter=f"failure_class:{FailureClass.DEFECT}")
 
-    assert (collect.query().status, collect.query().company, collect.query().size) == (JobStatus.COMPLETED, "Acme", 7)
-    assert failures.query().failure_class is FailureClass.DEFECT
+    assert set(conditions(collect.query(now=NOW).asked)) == {
+        Equals(Facet.STATUS, "completed"),
+        Equals(Facet.COMPANY, "Acme"),
+    }
+    assert collect.query(now=NOW).size == 7
+    assert failures.query(now=NOW).asked == Equals(Facet.FAILURE_CLASS, "defect")
 
 
 class AnyReplays(RuleBasedStateMachine):

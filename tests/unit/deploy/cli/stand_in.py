@@ -12,9 +12,11 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from common.errors import NotFound, Rejected
-from common.model.listing import list_query, page_token
+from common.model.listing import ListQuery, list_query, page_token
 from common.model.recording import RecordingDetails, details_from, details_from_json
 from common.model.replay import BulkReplayOrder, NotReplayable, ReplayOrder, order_from_json
+from common.model.search.query import Equals, Facet, conditions
+from tests.factories import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -169,14 +171,15 @@ class ApiStandIn:
             self._run_again(kept, order)
             return _json(kept.answer(whole=False))
         bulk = order_from_json(BulkReplayOrder, request.get_data())
-        query = bulk.query()
+        query = bulk.query(now=NOW)
+        company, status = _value(query, Facet.COMPANY), _value(query, Facet.STATUS)
         found = [
             one
             for one in self.recordings.values()
-            if query.company in {None, one.details.company} and one.now[0] == (query.status or "failed")
+            if company in {None, one.details.company} and one.now[0] == (status or "failed")
         ]
         # Those that are run again leave the list: a cursor of the real store stands behind the last one looked at.
-        last = query.cursor or ""
+        last = query.after or ""
         found = sorted((one for one in found if one.id > last), key=lambda one: one.id)
         page, replayed, skipped = found[: query.size], [], []
         for one in page:
@@ -199,9 +202,10 @@ class ApiStandIn:
             kept.now, kept.ahead = ("pending", "waiting"), list(self.script)
 
     def _list(self, request: Request) -> Response:
-        query = list_query(request.args)
-        kept = [one for one in self.recordings.values() if query.company in {None, one.details.company}]
-        start = int(query.cursor or 0)
+        query = list_query(request.args, now=NOW)
+        company = _value(query, Facet.COMPANY)
+        kept = [one for one in self.recordings.values() if company in {None, one.details.company}]
+        start = int(query.after or 0)
         page = kept[start : start + query.size]
         answer: dict[str, Any] = {"recordings": [one.answer(whole=False) for one in page]}
         if start + query.size < len(kept):
@@ -263,3 +267,9 @@ def problem(
 
 def _json(body: object, *, status: int = 200) -> Response:
     return Response(json.dumps(body), status=status, content_type="application/json")
+
+
+def _value(query: ListQuery, facet: Facet) -> str | None:
+    """What a filter names, as far as this stand-in goes."""
+    named = (part.value for part in conditions(query.asked) if isinstance(part, Equals) and part.facet is facet)
+    return next(named, None)
