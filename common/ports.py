@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from common.model.aggregates import DayStatistics
     from common.model.business_ux import BusinessUX
     from common.model.capacity import SymblAccount
-    from common.model.fairness import DispatchTurns, Lane
+    from common.model.fairness import DispatchTurns, Lane, Line
     from common.model.intake import AddOutcome, RejectedObject
     from common.model.intelligence import Rows, SectionKind
     from common.model.job import FailureClass, SlotNumber
@@ -140,6 +140,15 @@ class RequestStore(Protocol):
 
     def count_pending(self) -> int:
         """How many wait for a slot."""
+
+    def line_of(self, lane: Lane, *, up_to: int) -> Line:
+        """Who waits in a lane, counted up to a limit; whether or not they may be claimed already."""
+
+    def count_failed(self, failure_class: FailureClass, *, up_to: int) -> int:
+        """How many were given up for a failure of this class, counted up to a limit."""
+
+    def latest_failed(self, failure_class: FailureClass, *, limit: int) -> list[SymblAsyncRequest]:
+        """Those of them that were added last, the latest first."""
 
 
 class SlotPool(Protocol):
@@ -280,6 +289,9 @@ class Inbox(Protocol):
 
     def due(self, *, now: datetime, limit: int) -> list[WebhookEvent]:
         """Those that nobody worked off in time."""
+
+    def latest(self, *, limit: int) -> list[WebhookEvent]:
+        """What came last, the latest first."""
 
 
 class CompanyStore(Protocol):

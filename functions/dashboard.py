@@ -26,6 +26,7 @@ from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
 from common.model.transcript import as_srt, as_text, as_vtt, turns_of
 from functions import _edge
+from functions._operations import Operations, replay_of_class
 from functions._overview import OverviewReader
 from functions._replay import Replayer
 from functions._search import Search
@@ -38,6 +39,7 @@ from functions.pages.company_settings import (
     defaults_from,
     expect_own_prefix,
 )
+from functions.pages.operations import Replayed, operations_answer, operations_view
 from functions.pages.overview import overview_answer, overview_view
 from functions.pages.readiness import Readiness
 from functions.pages.site import Site, origin_of
@@ -74,6 +76,9 @@ _ROUTES = Map(
         Rule("/calls/<recording_id>/replay", endpoint="replay", methods=["POST"]),
         Rule("/calls/<recording_id>.json", endpoint="call_json", methods=["GET"]),
         Rule("/calls/<recording_id>.<any(vtt, srt, txt):rendering>", endpoint="transcript", methods=["GET"]),
+        Rule("/ops", endpoint="operations", methods=["GET"]),
+        Rule("/ops.json", endpoint="operations_json", methods=["GET"]),
+        Rule("/ops/replay", endpoint="replay_class", methods=["POST"]),
         Rule("/assets/<digest>/<name>", endpoint="asset", methods=["GET"]),
         Rule("/health", endpoint="health", methods=["GET"]),
         Rule("/ready", endpoint="ready", methods=["GET"]),
@@ -244,6 +249,36 @@ def _found(
     return conversation, job, results
 
 
+def _operations(request: flask.Request) -> ResponseReturnValue:
+    """Whether it flows, and where not: what `Operations` reads, each part by itself."""
+    return _site().page(
+        "operations.html",
+        ops=operations_view(Operations.of(services()).snapshot(), replayed=Replayed.of(request.args)),
+        request_id=flask.g.request_id,
+    )
+
+
+def _operations_json(_: flask.Request) -> ResponseReturnValue:
+    return _edge.json_answer(operations_answer(Operations.of(services()).snapshot()))
+
+
+def _replay_class(request: flask.Request) -> ResponseReturnValue:
+    """The form under a class of failures."""
+    _edge.expect_same_origin(request)
+    failure_class, order = replay_of_class(request.form)
+    s = services()
+    outcome = Replayer(
+        requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()
+    ).many(order)
+    told = Replayed(
+        failure_class=failure_class,
+        replayed=len(outcome.recordings),
+        skipped=len(outcome.skipped),
+        page_token=outcome.next_page_token if outcome.skipped else None,
+    )
+    return flask.redirect(_site().link("/ops", **told.parameters), 303)
+
+
 def _asset(_: flask.Request, digest: str, name: str) -> ResponseReturnValue:
     return _site().asset(digest, name)
 
@@ -349,6 +384,9 @@ _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "replay": _replay,
     "call_json": _call_json,
     "transcript": _transcript,
+    "operations": _operations,
+    "operations_json": _operations_json,
+    "replay_class": _replay_class,
     "asset": _asset,
     "health": _health,
     "ready": _ready,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from common.model.recording import Priority
@@ -33,6 +34,15 @@ class Lane:
     def name(self) -> str:
         """Its key."""
         return f"{self.priority}/{self.company}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Line:
+    """Who waits in a lane: how many, counted up to a limit, and since when the first of them may be claimed."""
+
+    lane: Lane
+    waiting: int
+    since: datetime | None  #: None where nobody waits; to come, where it was put back and rests until then
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -120,6 +120,11 @@ def request_id_of(recording_id: RecordingId) -> RequestId:
     return f"{recording_id}-1"
 
 
+def recording_of(request_id: RequestId) -> RecordingId:
+    """The recording whose request it is."""
+    return request_id.rpartition("-")[0]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SymblAsyncRequest:
     """The request for one recording's analysis, from `pending` to results."""

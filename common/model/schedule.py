@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,21 @@ _LONGEST_RETRY = timedelta(minutes=5)
 def overdue_after(duration: timedelta, *, floor: timedelta) -> timedelta:
     """The age at which a job is worth asking about: 40 % of its recording's length, but no less than `floor`."""
     return max(floor, duration * OVERDUE_SHARE)
+
+
+class Punctuality(enum.StrEnum):
+    """How the age of a job compares with what was expected of it."""
+
+    ON_TIME = "on_time"  #: younger than the age at which it is worth asking about
+    DUE = "due"  #: the sweep asks the engine about it
+    LATE = "late"  #: as old as its whole recording is long, or more
+
+
+def punctuality(age: timedelta, expected: timedelta) -> Punctuality:
+    """By the age at which a job is due; as that is 40 % of a recording, the whole of it follows from it."""
+    if age < expected:
+        return Punctuality.ON_TIME
+    return Punctuality.DUE if age < expected / OVERDUE_SHARE else Punctuality.LATE
 
 
 def wait_after(checks: int) -> timedelta:

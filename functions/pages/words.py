@@ -163,6 +163,22 @@ def step_of(status: JobStatus) -> str:
     return words.get(status) or _BEFORE_COMPLETION[status].text
 
 
+def age(period: timedelta) -> str:
+    """How long something has lasted, in its two largest units at most: 35 s, 4 min, 2 h 10 min, 3 d 4 h."""
+    seconds = max(0, int(period.total_seconds()))
+    for unit, size, below, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60)):
+        if seconds >= size:
+            rest = seconds % size // part
+            return f"{seconds // size} {unit}" + (f" {rest} {below}" if rest else "")
+    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"  # noqa: PLR2004  # a minute
+
+
+def counted(count: int, *, up_to: int) -> str:
+    """A count that stopped at a limit, with narrow spaces between thousands: 12, 1 000+."""
+    text = f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return f"{text}+" if count >= up_to else text
+
+
 def plural(count: int, thing: str) -> str:
     """1 turn, 2 turns, no turns."""
     return f"{count or 'no'} {thing}{'' if count == 1 else 's'}"

@@ -92,6 +92,11 @@ class DatastoreInbox:
         )
         return [WEBHOOK_EVENT.row_of(entity) for entity in query.fetch(limit=limit)]
 
+    def latest(self, *, limit: int) -> list[WebhookEvent]:
+        """What came last, the latest first: one query."""
+        query = self._client.query(kind=WEBHOOK_EVENT.name, order=["-received_at"])
+        return [WEBHOOK_EVENT.row_of(entity) for entity in query.fetch(limit=limit)]
+
 
 def change_open(
     client: datastore.Client,

@@ -15,7 +15,7 @@ from common.adapters.datastore.lanes import lane_key, pending_in, say_that_someb
 from common.adapters.datastore.paging import run_page
 from common.adapters.datastore.transactions import run_in_transaction
 from common.errors import NotFound
-from common.model.fairness import Lane
+from common.model.fairness import Lane, Line
 from common.model.job import request_id_of
 from common.model.lifecycle import JobStatus
 from common.model.recording import Priority
@@ -168,6 +168,34 @@ class DatastoreRequests:
         )
         result = next(iter(self._client.aggregation_query(query).count(alias="pending").fetch()))
         return int(result[0].value)
+
+    def line_of(self, lane: Lane, *, up_to: int) -> Line:
+        """Who waits in a lane: one aggregation, and one entity where anybody does."""
+        query = pending_in(self._client, lane)
+        waiting = self._count(query, up_to=up_to)
+        query.projection = []  # the whole of the first one: an index gives times back as numbers
+        first = next(iter(query.fetch(limit=1)), None) if waiting else None
+        return Line(lane=lane, waiting=waiting, since=first["available_at"] if first else None)
+
+    def count_failed(self, failure_class: FailureClass, *, up_to: int) -> int:
+        """How many were given up for a failure of this class: one aggregation, no entity is read."""
+        return self._count(self._failed(failure_class), up_to=up_to)
+
+    def latest_failed(self, failure_class: FailureClass, *, limit: int) -> list[SymblAsyncRequest]:
+        """Those of them that were added last, the latest first: one query."""
+        query = self._failed(failure_class)
+        query.order = ["-created_at"]
+        return [SYMBL_ASYNC_REQUEST.row_of(entity) for entity in query.fetch(limit=limit)]
+
+    def _failed(self, failure_class: FailureClass) -> datastore.Query:
+        """Only what has failed has a class; it is taken away by a replay, and by an end that comes after all."""
+        return self._client.query(
+            kind=SYMBL_ASYNC_REQUEST.name, filters=[PropertyFilter("failure_class", "=", failure_class.value)]
+        )
+
+    def _count(self, query: datastore.Query, *, up_to: int) -> int:
+        result = next(iter(self._client.aggregation_query(query).count(alias="found").fetch(limit=up_to)))
+        return min(int(result[0].value), up_to)
 
     def _tell_index(
         self, transaction: datastore.Transaction, *, before: SymblAsyncRequest, after: SymblAsyncRequest

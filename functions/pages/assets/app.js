@@ -2,11 +2,13 @@
 
 const POLL_MS = 5_000;
 const POLL_MAX_MS = 60_000;
+const OPERATIONS_MS = 10_000;
 
 const audio = document.querySelector(".player audio");
 if (audio) player(audio);
 for (const table of document.querySelectorAll("[data-poll=rows]")) poll(refreshRows, () => table.querySelector("[data-working]"));
 if (document.querySelector("[data-poll=call]")) poll(refreshCall, () => document.querySelector("[data-poll=call]"));
+if (document.querySelector("[data-poll=ops]")) poll(refreshBlocks, () => true, OPERATIONS_MS, OPERATIONS_MS);
 for (const button of document.querySelectorAll("[data-copy]")) copying(button);
 
 // The player and the transcript, in step
@@ -75,8 +77,8 @@ function player(audio) {
 
 // Refreshing what is unfinished, and nothing else
 
-function poll(refresh, unfinished) {
-  let wait = POLL_MS;
+function poll(refresh, unfinished, first = POLL_MS, longest = POLL_MAX_MS) {
+  let wait = first;
   const say = (text) => {
     for (const note of document.querySelectorAll("[data-poll-note]")) {
       if (note.textContent !== text) note.textContent = text; // saying the same again would be read out again
@@ -93,7 +95,7 @@ function poll(refresh, unfinished) {
     } catch {
       say("Cannot refresh right now; it is tried again.");
     }
-    wait = Math.min(wait * 1.2, POLL_MAX_MS);
+    wait = Math.min(wait * 1.2, longest);
     if (unfinished()) again();
   };
   if (!unfinished()) return;
@@ -122,6 +124,18 @@ function refreshCall(fresh) {
     const now = fresh.querySelector(part);
     if (!old || !now || old.innerHTML === now.innerHTML || old.contains(document.activeElement)) continue;
     old.replaceChildren(...document.importNode(now, true).childNodes);
+  }
+}
+
+function refreshBlocks(fresh) {
+  for (const block of document.querySelectorAll("[data-refresh]")) {
+    const now = fresh.getElementById(block.id);
+    const written = [...block.querySelectorAll("input[type=text]")].some((input) => input.value);
+    if (!now || written || block.contains(document.activeElement)) continue; // a reader is at work there
+    const open = block.querySelector("details")?.open;
+    block.className = now.className;
+    block.replaceChildren(...document.importNode(now, true).childNodes);
+    if (open) block.querySelector("details")?.setAttribute("open", "");
   }
 }
 

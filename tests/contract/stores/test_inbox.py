@@ -92,3 +92,11 @@ def test_a_terminal_event_is_due_until_it_is_worked_off(claimed: Claimed, inbox:
     inbox.postpone(event.id, until=due_at)
     assert inbox.due(now=due_at, limit=9) == []
     assert (kept.worked_off_at, kept.deliveries) == (NOW, 2)
+
+
+def test_the_latest_come_first_of_whatever_request(claimed: Claimed, inbox: DatastoreInbox) -> None:
+    """As many as are asked for."""
+    for number in range(1, 4):
+        inbox.receive(an_event(claimed(number, slot=number), received_at=NOW + timedelta(seconds=number)), _told)
+
+    assert [event.received_at for event in inbox.latest(limit=2)] == [NOW + timedelta(seconds=n) for n in (3, 2)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from common.adapters.datastore.companies import DatastoreCompanies
+from common.model.aggregates import local_day
 from common.model.company import CompanyDefaults, Tracker
 from common.model.intake import AddOutcome
 from common.ports import ToSubmit
@@ -34,9 +35,16 @@ def _kinds(client: datastore.Client) -> list[str]:
     return sorted(kind for kind in kinds for _ in client.query(kind=kind).fetch())
 
 
+def of_call(request: SymblAsyncRequest, conversation: ConversationMetadata) -> SymblAsyncRequest:
+    """The request as it is stored: with what leads to its call's index and statistics."""
+    day = local_day(conversation.started_at, conversation.timezone_offset).isoformat()
+    return request.of_call(started_at=conversation.started_at, day=day)
+
+
 def test_what_is_added_is_read_back(recordings: DatastoreRecordings, requests: DatastoreRequests) -> None:
     """Every field of metadata and request survives Datastore."""
-    conversation, request = a_conversation(), a_pending_job()
+    conversation = a_conversation()
+    request = of_call(a_pending_job(), conversation)
 
     outcome = recordings.add(conversation, request, allow_duplicate=False)
 
@@ -140,7 +148,8 @@ def test_a_recording_and_its_request_are_read_together(
     recordings: DatastoreRecordings, datastore_client: datastore.Client
 ) -> None:
     """Each of them is None where it is not there."""
-    conversation, request = a_conversation(), a_pending_job()
+    conversation = a_conversation()
+    request = of_call(a_pending_job(), conversation)
     recordings.add(conversation, request, allow_duplicate=False)
 
     assert recordings.with_request(conversation.id) == (conversation, request)
@@ -155,7 +164,8 @@ def test_what_a_submission_is_made_of_is_read_together(
     """The defaults where the company is named; a recording without its metadata is found all the same."""
     acme = CompanyDefaults(company="Acme", trackers=(Tracker(name="refund", vocabulary=("money back",)),))
     companies.put_defaults(acme)
-    conversation, request = a_conversation(), a_pending_job()
+    conversation = a_conversation()
+    request = of_call(a_pending_job(), conversation)
     recordings.add(conversation, request, allow_duplicate=False)
 
     whole = ToSubmit(request=request, conversation=conversation, defaults=acme)

@@ -10,8 +10,8 @@ import pytest
 
 from common.errors import NotFound
 from common.model.capacity import SymblAccount
-from common.model.fairness import Lane
-from common.model.job import FailureClass, SymblAsyncRequest, Transition
+from common.model.fairness import Lane, Line
+from common.model.job import FailureClass, ReplayStage, SymblAsyncRequest, Transition
 from common.model.lifecycle import JobStatus, Maker
 from common.model.recording import Priority
 from tests.factories import NOW, a_conversation, a_pending_job, an_error, ended_badly
@@ -222,3 +222,34 @@ def test_a_page_is_whole_even_where_datastore_answers_in_batches(
     rest = requests.page(size=7, cursor=page.next_cursor, newest_first=False, company=None, status=None)
 
     assert (len(page.items), len(rest.items), rest.next_cursor) == (7, 1, None)
+
+
+def test_a_line_is_counted_up_to_a_limit(added: Added, requests: DatastoreRequests) -> None:
+    """Of one lane, with when its first may be claimed; an empty one has nobody, since never."""
+    for number in range(1, 5):
+        added(number, now=NOW - timedelta(minutes=number))
+    added(5, company="Globex")
+    added(6, priority=Priority.BACKFILL)
+    lane = Lane("Acme", Priority.LIVE)
+
+    assert requests.line_of(lane, up_to=10) == Line(lane=lane, waiting=4, since=NOW - timedelta(minutes=4))
+    assert requests.line_of(lane, up_to=3).waiting == 3
+    nobody = Lane("Nobody", Priority.LIVE)
+    assert requests.line_of(nobody, up_to=3) == Line(lane=nobody, waiting=0, since=None)
+
+
+def test_failures_are_counted_by_class_and_the_latest_listed(added: Added, requests: DatastoreRequests) -> None:
+    """Up to a limit; what runs again is none any more."""
+    failed = [added(number, now=NOW + timedelta(minutes=number)) for number in range(1, 5)]
+    for request in failed:
+        requests.change(request.id, lambda r: ended_badly(r, now=NOW))
+
+    assert requests.count_failed(FailureClass.RECORDING, up_to=10) == 4
+    assert requests.count_failed(FailureClass.RECORDING, up_to=3) == 3
+    assert requests.count_failed(FailureClass.DEFECT, up_to=3) == 0
+    assert [r.id for r in requests.latest_failed(FailureClass.RECORDING, limit=2)] == [failed[3].id, failed[2].id]
+
+    requests.change(
+        failed[3].id, lambda r: r.replayed(ReplayStage.SUBMIT, by="me", reason="mended", now=NOW, next_check_at=NOW)
+    )
+    assert requests.count_failed(FailureClass.RECORDING, up_to=10) == 3

@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from common import bootstrap
 from deploy.local.identity import Identity
 from deploy.local.storage import StorageServer
+from deploy.local.tasks import TasksServer
 from tests.conftest import PROJECT, ROOT, SETTINGS
 from tests.factories import sample_calls
 from tests.integration.dashboard.rows import CallRows
@@ -89,7 +90,18 @@ def generation(storage_url: str, sample: SampleCall) -> int:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, datastore_address: str, storage_url: str) -> Iterator[str]:
+def tasks_address() -> Iterator[str]:
+    """Cloud Tasks with the queues, which deliver nothing."""
+    server = TasksServer(identity=Identity.create(), dispatching=False)
+    server.create_queues(ROOT / "deploy" / "queues.yaml", project=PROJECT, location="us-central1")
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def address(
+    tmp_path_factory: pytest.TempPathFactory, datastore_address: str, storage_url: str, tasks_address: str
+) -> Iterator[str]:
     """Where the dashboard is served."""
     account: Path = tmp_path_factory.mktemp("identity") / "account.json"
     Identity.create().write_service_account_file(account, project=PROJECT, email="signer@calltrack-test.example")
@@ -99,7 +111,9 @@ def address(tmp_path_factory: pytest.TempPathFactory, datastore_address: str, st
         **SETTINGS,
         "DATASTORE_EMULATOR_HOST": datastore_address,
         "STORAGE_EMULATOR_HOST": storage_url,
+        "CLOUD_TASKS_EMULATOR_HOST": tasks_address,
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+        "SYMBL_MAX_ACTIVE_JOBS": "50",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():

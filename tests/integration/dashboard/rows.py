@@ -61,7 +61,13 @@ class CallRows:
     ) -> str:
         """Store a call as it stands; its id."""
         pending = a_job(number=1)
-        pending = dataclasses.replace(pending, id=job.id, recording_id=conversation.id, company=conversation.company)
+        pending = dataclasses.replace(
+            pending,
+            id=job.id,
+            recording_id=conversation.id,
+            company=conversation.company,
+            priority=conversation.priority,
+        )
         DatastoreRecordings(self.client).add(conversation, pending, allow_duplicate=True)
         day = local_day(conversation.started_at, conversation.timezone_offset).isoformat()
         job = job.of_call(started_at=conversation.started_at, day=day)

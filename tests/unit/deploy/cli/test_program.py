@@ -34,9 +34,14 @@ SCRIPT = ROOT / "calltrack"
 def start(*arguments: str, server: str = "", cwd: Path = ROOT, **streams: int) -> subprocess.Popen[str]:
     given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "CALLTRACK_SERVER": server, "TERM": "xterm"}
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "deploy.cli", *arguments], text=True, cwd=cwd, env=environ, **given
-    )  # type: ignore[call-overload]  # streams by name
+    # A terminal's Ctrl-C, even where whoever runs the tests (nohup, a shell's background job) ignores it.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "deploy.cli", *arguments], text=True, cwd=cwd, env=environ, **given
+        )  # type: ignore[call-overload]  # streams by name
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(*arguments: str, server: str = "") -> tuple[int, str, str]:

@@ -9,7 +9,20 @@ from hypothesis import strategies as st
 
 from common.model.intelligence import ResultsState, Sentiment
 from common.model.lifecycle import JobStatus
-from functions.pages.words import label, length, mean_mood, moment, mood, plural, signed, status_of, step_of, zone
+from functions.pages.words import (
+    age,
+    counted,
+    label,
+    length,
+    mean_mood,
+    moment,
+    mood,
+    plural,
+    signed,
+    status_of,
+    step_of,
+    zone,
+)
 from tests.factories import a_job
 
 MINUS = "\N{MINUS SIGN}"
@@ -85,3 +98,27 @@ def test_counts_and_names_read_as_words() -> None:
     """One turn, two turns, no turns; machine names with a capital and spaces."""
     assert [plural(n, "turn") for n in (0, 1, 2)] == ["no turns", "1 turn", "2 turns"]
     assert label("PERSON_NAME") == "Person name"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (7_500, "2 h 5 min"),
+        (86_400, "1 d"),
+        (100_000, "1 d 3 h"),
+    ],
+)
+def test_an_age_has_two_units_at_most(seconds: float, text: str) -> None:
+    """The largest that fits, and the one below it where there is any of it."""
+    assert age(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0"), (999, "999"), (1000, "1\N{NARROW NO-BREAK SPACE}000+")])
+def test_a_count_that_reached_its_limit_has_a_plus(count: int, text: str) -> None:
+    """Below the limit it is exact."""
+    assert counted(count, up_to=1000) == text
