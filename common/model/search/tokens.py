@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
     from common.model.search.document import CallDocument
 
+#: An entity may have 20,000 index entries (https://cloud.google.com/datastore/docs/concepts/limits). A term has one, a
+#: facet eight: lists are sorted by what goes with it.
+MOST_FACETS = 1_000
+MOST_TERMS = 11_000
+#: An indexed text may have 1,500 bytes; what is longer is told apart by its document.
+MOST_CHARACTERS = 120
 #: True of every call: what a list without a filter asks for.
 EVERY_CALL = "all"
 PREFIX_LENGTHS = (3, 5)
@@ -44,7 +50,13 @@ SECONDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 
 
 def entry_of(document: CallDocument) -> IndexEntry:
-    """The document as it is stored."""
+    """The document as it is stored.
+
+    Whatever an engine answers, it can be stored: of a call with more tokens than an entity may index, beginnings of
+    words are left out first, then who said what; and topics before other facets.
+    """
+    facets = sorted(facets_of(document), key=lambda token: (token.startswith("topic:"), token))[:MOST_FACETS]
+    terms = sorted(terms_of(document), key=lambda token: (token.startswith("p:"), token.count(":"), token))
     return IndexEntry(
         recording_id=document.recording_id,
         company=document.company,
@@ -52,8 +64,8 @@ def entry_of(document: CallDocument) -> IndexEntry:
         created_at=document.created_at,
         duration_s=document.duration_s,
         polarity=document.polarity,
-        terms=tuple(sorted(terms_of(document))),
-        facets=tuple(sorted(facets_of(document))),
+        terms=tuple(sorted(terms[:MOST_TERMS])),
+        facets=tuple(sorted(facets)),
         document=document.packed(),
     )
 
@@ -72,7 +84,8 @@ def terms_of(document: CallDocument) -> frozenset[str]:
 
 def term(word: str, *, by: Role | None = None) -> str:
     """The token of a folded word, or of one that such a speaker says."""
-    return f"s:{by}:{stem(word)}" if by else f"s:{stem(word)}"
+    root = stem(word)[:MOST_CHARACTERS]
+    return f"s:{by}:{root}" if by else f"s:{root}"
 
 
 def prefix_term(folded: str) -> str:
@@ -135,13 +148,13 @@ def figures_of(document: CallDocument) -> Mapping[Figure, float | None]:
 
 def facet(kind: Facet, value: str) -> str:
     """The token of a facet's value."""
-    return f"{kind}:{fold_all(value)}"
+    return f"{kind}:{fold_all(value)[:MOST_CHARACTERS]}"
 
 
 def tracker(name: str, *, by: Role | None = None, before: float | None = None) -> str:
     """The token of a tracker that was found, by whom and before which second."""
     place = f"<{before:g}" if before is not None else ""
-    return f"tracker:{fold_all(name)}|{by or ''}{place}"
+    return f"tracker:{fold_all(name)[:MOST_CHARACTERS]}|{by or ''}{place}"
 
 
 def at_least(figure: Figure, step: float) -> str:

@@ -1,0 +1,58 @@
+"""What is indexed of a call fits an entity, whatever was said in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+
+from common.model.recording import Priority, Role
+from common.model.search.document import CallDocument, Spoken, TrackerHit, document_of
+from common.model.search.tokens import entry_of, facets_of, terms_of
+from tests.factories import a_conversation
+
+
+def spoken(text: str, role: Role = Role.AGENT) -> Spoken:
+    return Spoken(role=role, name="x", start=0, end=1, text=text)
+
+
+def test_a_word_is_found_by_its_stem_its_speaker_and_its_beginning() -> None:
+    """Three tokens for a word, and no more for its other forms."""
+    call = dataclasses.replace(document_of(a_conversation(name="x")), turns=(spoken("Cancelled, cancelling!"),))
+
+    found = {token for token in terms_of(call) if "can" in token}
+    assert found == {"s:cancel", "s:agent:cancel", "p:can", "p:cance"}
+
+
+def test_a_tracker_is_found_by_whom_and_before_which_second() -> None:
+    """Each step beyond its first second has a token, with its speaker and without."""
+    hit = TrackerHit(tracker="Recording Disclosure", role=Role.AGENT, start=50, text="recorded")
+    found = facets_of(dataclasses.replace(document_of(a_conversation()), hits=(hit,)))
+
+    assert "tracker:recording disclosure|agent<60" in found
+    assert "tracker:recording disclosure|<60" in found
+    assert "tracker:recording disclosure|agent<45" not in found
+
+
+def test_nothing_that_was_said_is_too_much_for_an_entity() -> None:
+    """Tens of thousands of different words, a word without end, hundreds of topics: it is stored all the same."""
+    call = CallDocument(
+        recording_id="r",
+        company="Acme",
+        name="n",
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        timezone_offset=0,
+        duration_s=14400,
+        priority=Priority.LIVE,
+        language_code="en-US",
+        direction=None,
+        external_id=None,
+        topics=tuple(f"topic {number} {'é' * 2000}" for number in range(3000)),
+        turns=(spoken(" ".join(f"word{number}" for number in range(30_000))), spoken("a" * 5000)),
+    )
+    entry = entry_of(call)
+
+    assert len(entry.terms) + 8 * len(entry.facets) <= 20_000
+    assert "is:processing" in entry.facets
+    assert max(len(token.encode()) for token in (*entry.terms, *entry.facets)) <= 1500
+    assert len(entry.document) < 1_000_000
