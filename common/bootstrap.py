@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from common.adapters.cloud_tasks import CloudTaskQueue
     from common.adapters.datastore.account import DatastoreAccount
     from common.adapters.datastore.companies import DatastoreCompanies
+    from common.adapters.datastore.day_statistics import DatastoreStatistics
     from common.adapters.datastore.inbox import DatastoreInbox
     from common.adapters.datastore.intake import DatastoreIntakeLog
     from common.adapters.datastore.intelligence import DatastoreResults
@@ -128,6 +129,13 @@ class Services:
         from common.adapters.datastore.search import DatastoreSearchIndex
 
         return DatastoreSearchIndex(self.datastore)
+
+    @built_once
+    def statistics(self) -> DatastoreStatistics:
+        """DayStatistics."""
+        from common.adapters.datastore.day_statistics import DatastoreStatistics
+
+        return DatastoreStatistics(self.datastore)
 
     @built_once
     def inbox(self) -> DatastoreInbox:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date, datetime, timedelta
 
+    from common.model.aggregates import DayStatistics
     from common.model.business_ux import BusinessUX
     from common.model.capacity import SymblAccount
     from common.model.fairness import DispatchTurns, Lane, Line
@@ -257,6 +258,16 @@ class SearchIndex(Protocol):
 
     def count(self, tokens: Iterable[Token], time: TimeRange, *, up_to: int) -> int:
         """How many calls have all tokens; no call is read."""
+
+
+class Statistics(Protocol):
+    """What happened on each day, in sums that are kept as calls are collected."""
+
+    def days(self, company: str | None, first: date, last: date) -> Iterable[DayStatistics]:
+        """The days with calls, from `first` to `last`, both included, of one company or of each."""
+
+    def companies(self, first: date, last: date) -> Sequence[str]:
+        """The companies that have calls in those days, by name; sums are not read."""
 
 
 class Inbox(Protocol):

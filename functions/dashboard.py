@@ -22,10 +22,12 @@ from common.model.answers import instant, recording_answer
 from common.model.intelligence import SECTIONS
 from common.model.job import request_id_of
 from common.model.listing import ORDERS, list_query, page_token
+from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
 from common.model.transcript import as_srt, as_text, as_vtt, turns_of
 from functions import _edge
 from functions._operations import Operations, replay_of_class
+from functions._overview import OverviewReader
 from functions._replay import Replayer
 from functions._search import Search
 from functions.pages.call import call_view, position_of, position_text
@@ -38,6 +40,7 @@ from functions.pages.company_settings import (
     expect_own_prefix,
 )
 from functions.pages.operations import Replayed, operations_answer, operations_view
+from functions.pages.overview import overview_answer, overview_view
 from functions.pages.readiness import Readiness
 from functions.pages.site import Site, origin_of
 
@@ -66,7 +69,8 @@ _TRANSCRIPTS: Mapping[str, tuple[str, Callable[[Sequence[Turn]], str]]] = {
 }
 _ROUTES = Map(
     [
-        Rule("/", endpoint="home", methods=["GET"]),
+        Rule("/", endpoint="overview", methods=["GET"]),
+        Rule("/overview.json", endpoint="overview_json", methods=["GET"]),
         Rule("/calls", endpoint="calls", methods=["GET"]),
         Rule("/calls/<recording_id>", endpoint="call", methods=["GET"]),
         Rule("/calls/<recording_id>/replay", endpoint="replay", methods=["POST"]),
@@ -120,8 +124,30 @@ def _route(request: flask.Request) -> tuple[str, Mapping[str, str]]:
 # Pages
 
 
-def _home(_: flask.Request) -> ResponseReturnValue:
-    return flask.redirect(_site().link("/calls"))
+def _overview(request: flask.Request) -> ResponseReturnValue:
+    """What happened in a range of days; four calls to Datastore, or five, however many calls there were."""
+    s = services()
+    now = s.clock()
+    query = overview_query(request.args.to_dict(), today=now.date())
+    return _site().page(
+        "overview.html",
+        view=overview_view(_overview_reader(s).read(query), query, now=now),
+        parameters={name: value for name, value in request.args.items() if value},
+        public_base_url=s.settings.public_base_url,
+        bucket=s.settings.recordings_bucket,
+        request_id=flask.g.request_id,
+    )
+
+
+def _overview_json(request: flask.Request) -> ResponseReturnValue:
+    s = services()
+    now = s.clock()
+    query = overview_query(request.args.to_dict(), today=now.date())
+    return overview_answer(_overview_reader(s).read(query), query, now=now)
+
+
+def _overview_reader(s: Services) -> OverviewReader:
+    return OverviewReader(statistics=s.statistics, index=s.search, requests=s.requests)
 
 
 def _calls(request: flask.Request) -> ResponseReturnValue:
@@ -351,7 +377,8 @@ def _site() -> Site:
 
 
 _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
-    "home": _home,
+    "overview": _overview,
+    "overview_json": _overview_json,
     "calls": _calls,
     "call": _call,
     "replay": _replay,

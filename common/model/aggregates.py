@@ -29,6 +29,10 @@ SHARDS = 4
 #: Names of one kind on one day beyond this many are counted together: an entity has its limits.
 MAX_NAMES = 500
 OTHERS = "(others)"
+#: Quantiles that leave 2.5 % on either side: of the normal distribution, and of Student's with 1, 2, ... degrees of
+#: freedom (https://www.itl.nist.gov/div898/handbook/eda/section3/eda3672.htm).
+_Z = 1.96
+_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 #: Upper ends of the classes of the time to result, in seconds: each a quarter longer than the one before.
 _CLASSES = tuple(10 * 1.25**step for step in range(50))
 
@@ -77,12 +81,25 @@ class Sums:
 
     @property
     def mood_interval(self) -> tuple[float, float] | None:
-        """95 % interval of the mean mood (normal approximation); None with fewer than two calls."""
+        """95 % interval of the mean mood (Student's); None with fewer than two calls."""
         if self.moods < 2 or self.mean_mood is None:  # noqa: PLR2004  # a deviation needs two
             return None
         variance = max(0.0, (self.mood_squares - self.mood**2 / self.moods) / (self.moods - 1))
-        half = 1.96 * math.sqrt(variance / self.moods)
+        half = _student(self.moods - 1) * math.sqrt(variance / self.moods)
         return max(-1.0, self.mean_mood - half), min(1.0, self.mean_mood + half)
+
+    @property
+    def negative_interval(self) -> tuple[float, float] | None:
+        """95 % interval of the share of calls with a clearly negative customer; None where no mood is known."""
+        return wilson_interval(self.negative, self.moods) if self.moods else None
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """95 % score interval of a share (Wilson 1927): right for few trials too, and never below 0 or above 1."""
+    share, square = successes / trials, _Z**2
+    middle = (share + square / (2 * trials)) / (1 + square / trials)
+    half = _Z / (1 + square / trials) * math.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,6 +173,11 @@ def shard_key(company: str, day: str, shard: int) -> str:
     return f"{day}/{shard}/{company}"
 
 
+def company_of(key: str) -> str:
+    """Whose a shard is, by the name of its key."""
+    return key.split("/", 2)[2]
+
+
 def contribution(call: CallDocument) -> DayStatistics | None:
     """What a call adds to its day; None while it is not completed."""
     if call.state is not CallState.COMPLETED:
@@ -221,6 +243,13 @@ def wait_at(statistics: DayStatistics, share: float) -> float | None:
         if passed >= wanted:
             return _CLASSES[class_]
     return None
+
+
+def _student(freedom: int) -> float:
+    """Beyond the table by Cornish and Fisher's expansion, right to 0.003."""
+    if freedom <= len(_T):
+        return _T[freedom - 1]
+    return _Z + (_Z**3 + _Z) / (4 * freedom) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)
 
 
 def _class_of(waited: timedelta) -> int:

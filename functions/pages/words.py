@@ -39,6 +39,19 @@ def percent(share: float) -> str:
     return f"{share:.0f}\N{NARROW NO-BREAK SPACE}%"
 
 
+def number(count: int) -> str:
+    """A whole number, its thousands apart."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def waited(seconds: float) -> str:
+    """A time that is not known exactly: 15 s, 4 min, 3 h."""
+    for size, unit in ((1, "s"), (60, "min")):
+        if seconds < 100 * size:
+            return f"{seconds / size:.0f}\N{NARROW NO-BREAK SPACE}{unit}"
+    return f"{seconds / 3600:.0f}\N{NARROW NO-BREAK SPACE}h"
+
+
 def zone(offset: int) -> str:
     """An offset in minutes as UTC+5:30."""
     hours, minutes = divmod(abs(offset), 60)

@@ -71,13 +71,14 @@ class CallRows:
         DatastoreRecordings(self.client).add(conversation, pending, allow_duplicate=True)
         day = local_day(conversation.started_at, conversation.timezone_offset).isoformat()
         job = job.of_call(started_at=conversation.started_at, day=day)
-        self.client.put(SYMBL_ASYNC_REQUEST.entity(self.client, job.id, job))
+        uncollected = dataclasses.replace(job, sections=())
+        self.client.put(SYMBL_ASYNC_REQUEST.entity(self.client, job.id, job if results is None else uncollected))
         DatastoreSearchIndex(self.client).put(as_it_stands(document_of(conversation), job))
         if results is not None and job.conversation_id:
             DatastoreResults(self.client).keep(
                 [(section, results[section.name]) for section in SECTIONS if section.name in results],
                 request=job,
-                change=lambda current: current,
+                change=lambda _: job,
                 event_id=None,
                 now=job.created_at,
                 known={},

@@ -30,13 +30,6 @@ def opened(client: FlaskClient, path: str, *, status: int = 200) -> Page:
     return Page(response.text)
 
 
-def test_the_front_door_leads_to_the_calls(client: FlaskClient) -> None:
-    """/ redirects to the list."""
-    response = client.get("/")
-
-    assert (response.status_code, response.location) == (302, "/calls")
-
-
 def test_a_row_says_what_a_person_asks_first(client: FlaskClient, rows: CallRows) -> None:
     """Started in the call's own zone, its name and company, who took it, how long it was and what came of it."""
     rows.put_sample(sample_calls()[0])
