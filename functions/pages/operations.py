@@ -218,7 +218,8 @@ def _sentence(snapshot: Snapshot) -> Status:
         return Status("working", f"Working. {_figures(snapshot)}")
     if snapshot.queue.waiting:
         return Status("working", f"Waiting. {_figures(snapshot)}")
-    return Status("ready", f"Nothing to do. All {snapshot.cap} slots are free, and no call waits.")
+    idle = "Idle" if snapshot.failures else "Nothing to do"  # what has failed is for a person to do
+    return Status("ready", f"{idle}. All {snapshot.cap} slots are free, and no call waits.")
 
 
 def _resting(snapshot: Snapshot) -> str | None:
@@ -260,10 +261,13 @@ def _cap_note(snapshot: Snapshot) -> str | None:
     if account is None:
         return "How the engine's account stands cannot be read right now; the number of slots is that of the setting."
     notes = []
-    if account.rests_until(snapshot.as_of) and account.reason:
+    until = account.rests_until(snapshot.as_of)
+    if until and account.reason:
         notes.append(f"The engine said: {account.reason.rstrip('.')}.")
-        if account.unproven:
-            notes.append("Then one call is sent to see whether it takes them again, before the others follow.")
+    if until and account.unproven:
+        notes.append(
+            f"At {_hour(until)} one call is sent to see whether they are good again, before the others follow."
+        )
     if account.lowering and snapshot.cap < snapshot.setting:
         notes.append(
             f"{snapshot.cap} of the {snapshot.setting} slots that are set may be used: at {_hour(account.lowering.at)} "

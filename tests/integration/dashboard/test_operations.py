@@ -371,17 +371,17 @@ def test_the_page_costs_what_there_is_to_show(client: FlaskClient, flow: Flow, a
     flow.of_everything()
     asked.clear()
     opened(client)
-    few = dict(asked)
-    # Beside the above: two lookups for slots, one each for failures and events; a query for each class that has any
-    # failures; two for each line (Acme has a lane because its calls were added, and nobody waits there).
-    assert few["lookup"] == 3 + 2 + 1 + 1
+    # For slots two lookups, for failures and events one each; a query for each of three classes, and for each of two
+    # companies that wait; a count for each of four lanes.
+    few = {"lookup": 3 + 4, "run_query": 3 + 3 + 2, "run_aggregation_query": 5 + 4}
+    assert asked == few
 
     for _ in range(10):
         flow.failed(FailureClass.RECORDING)
     flow.waiting(30, "Brightline Mobile")
     asked.clear()
     opened(client)
-    assert dict(asked) == few
+    assert asked == few
 
 
 def test_only_so_many_lines_are_counted(client: FlaskClient, flow: Flow, asked: collections.Counter[str]) -> None:

@@ -102,6 +102,7 @@ BUSY = Queue(lines=(line(9), line(3, company="Globex", age=MINUTE)))
             {"account": RESTING},
             "Resting until 12:04: the engine asked for a pause. 0 of 50 slots taken, none waiting.",
         ),
+        ({"failures": (group(3),)}, "Idle. All 50 slots are free, and no call waits."),
         ({"slots": None}, "Not everything can be read right now. None waiting."),
         ({"slots": None, "queue": None}, "Not everything can be read right now."),
     ],
