@@ -8,6 +8,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from common.errors import Problem, Rejected
+from common.model.job import request_id_of
 from common.model.search.matching import matches
 from common.model.search.plan import Plan, TimeRange, plan_of
 from common.model.search.query import Node
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from common.model.lifecycle import JobStatus
+    from common.model.recording import RecordingId
     from common.model.search.document import CallDocument
     from common.model.search.plan import Branch
     from common.ports import CallKey
@@ -39,6 +41,7 @@ class Search:
 
     def __post_init__(self) -> None:
         self.plan: Plan = plan_of(self.query)
+        self._statuses: dict[RecordingId, JobStatus] = {}
 
     def page(self, *, size: int, after: str | None, order: Order = LATEST_FIRST) -> SearchPage:
         """The next `size` calls, from where the page before ended.
@@ -87,11 +90,15 @@ class Search:
         return all_of_them - self.index.count(branch.required | group, branch.time, up_to=COUNTED)
 
     def _means(self, document: CallDocument) -> bool:
-        status: JobStatus | None = None
-        if self.plan.asks_status:
-            request = self.requests.of_recording(document.recording_id)
-            status = request.status if request else None
-        return matches(self.query, document, status=status)
+        return matches(self.query, document, status=self._statuses.get(document.recording_id))
+
+    def _opened(self, found: list[tuple[CallKey, CallDocument]]) -> list[tuple[CallKey, CallDocument]]:
+        """With the status of each call's request, where the query asks for one that the index does not know."""
+        if self.plan.asks_status and found:
+            ids = [request_id_of(document.recording_id) for _, document in found]
+            requests = self.requests.get_many(ids).values()
+            self._statuses.update({request.recording_id: request.status for request in requests})
+        return found
 
     def _candidates(self, size: int, after: CallKey | None) -> Iterator[tuple[CallKey, CallDocument]]:
         """What the plan finds, opened a page at a time."""
@@ -101,14 +108,14 @@ class Search:
         keys = _distinct(heapq.merge(*(self._walked(branch, after) for branch in self.plan.branches)))
         while chunk := list(itertools.islice(keys, size + 1)):
             self._spend(walks=1, calls_read=len(chunk))
-            yield from self.index.open(chunk)
+            yield from self._opened(self.index.open(chunk))
 
     def _fetched(self, branch: Branch, size: int, after: CallKey | None) -> Iterator[tuple[CallKey, CallDocument]]:
         limit = size + 1
         while True:
             found = self.index.fetch(branch.walked, branch.time, after=after, limit=limit)
             self._spend(walks=1, calls_read=len(found))
-            yield from found
+            yield from self._opened(found)
             if len(found) < limit:
                 return
             after = found[-1][0]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.factories import sample_calls
+from common.model.tasks import Stage
+from tests.factories import a_wav, sample_calls
 
 if TYPE_CHECKING:
     from deploy.engine.engine import Engine
@@ -91,3 +92,13 @@ def test_the_index_can_be_made_anew(installation: Installation, call: str) -> No
     client = installation.apps["recordings"].test_client()
     assert client.post("/api/v1/recordings:reindex", json={}).get_json() == {"reindexed": 1}
     assert found(installation, "supervisor") == [call]
+
+
+def test_a_status_under_way_is_that_of_the_request(installation: Installation) -> None:
+    """The index knows that a call is being processed, its request how far: asked for all calls of a page at once."""
+    ids = [installation.add(a_wav(seed=seed), {"company": "Acme"}).get_json()["id"] for seed in range(3)]
+    installation.run(Stage.DISPATCH)
+
+    assert sorted(found(installation, "status:submitting")) == sorted(ids)
+    assert found(installation, "status:pending") == []
+    assert sorted(found(installation, "is:processing company:acme")) == sorted(ids)
