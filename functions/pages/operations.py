@@ -18,7 +18,19 @@ from common.model.refusals import Refusal
 from common.model.replay import MAX_COUNT
 from common.model.schedule import Punctuality
 from common.model.slot import is_orphan
-from functions.pages.words import MISSING, Moment, Status, age, counted, label, moment, plural, status_of, step_of
+from functions.pages.words import (
+    MISSING,
+    Moment,
+    Status,
+    age,
+    counted,
+    label,
+    moment,
+    number,
+    plural,
+    status_of,
+    step_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -452,7 +464,7 @@ def _refused(
     if rows is None:
         return None
     return tuple(
-        (_REFUSED[row.reason], counted(row.count, up_to=row.count + 1), moment(row.last_at, 0) if row.last_at else None)
+        (_REFUSED[row.reason], number(row.count), moment(row.last_at, 0) if row.last_at else None)
         for row in sorted(rows, key=lambda row: -row.count)
     )
 

@@ -316,12 +316,17 @@ def _attention(call: CallDocument) -> Attention:
 
 
 def _busiest_day(overview: Overview) -> str:
-    day, most = max(overview.days, key=lambda counted: counted[1])
-    return f"The busiest is {_day(day)}: {plural(most, 'call')}."
+    most = max(calls for _, calls in overview.days)
+    busiest = [day for day, calls in overview.days if calls == most]
+    if len(busiest) > 1:
+        return f"At most {plural(most, 'call')} a day."
+    return f"The busiest is {_day(busiest[0])}: {plural(most, 'call')}."
 
 
 def _busiest_hour(overview: Overview) -> str:
     most = max(overview.hours)
+    if overview.hours.count(most) > 1:
+        return f"At most {plural(most, 'call')} in an hour."
     hour = overview.hours.index(most)
     return f"Most begin between {_hour(hour)} and {_hour((hour + 1) % 24)}: {most} of {overview.now.calls}."
 

@@ -174,9 +174,8 @@ def age(period: timedelta) -> str:
 
 
 def counted(count: int, *, up_to: int) -> str:
-    """A count that stopped at a limit, with narrow spaces between thousands: 12, 1 000+."""
-    text = f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-    return f"{text}+" if count >= up_to else text
+    """A count that stopped at a limit: 12, 1 000+."""
+    return f"{number(count)}+" if count >= up_to else number(count)
 
 
 def plural(count: int, thing: str) -> str:

@@ -96,6 +96,17 @@ def test_bars_stand_on_zero() -> None:
     assert third.x + third.width < 100
 
 
+def test_only_one_day_and_one_hour_can_be_the_busiest() -> None:
+    """Where several share the highest number, none is named."""
+    one = viewed(a_day(), a_day("2026-11-21", calls=3))
+    several = viewed(a_day(), a_day("2026-11-21", hours={10: 4}))
+
+    assert one.busiest_day == "The busiest is 20 Nov: 4 calls."
+    assert one.busiest_hour == "Most begin between 9:00 and 10:00: 7 of 7."
+    assert several.busiest_day == "At most 4 calls a day."
+    assert several.busiest_hour == "At most 4 calls in an hour."
+
+
 def test_a_range_without_a_call_is_not_a_range_of_zeros() -> None:
     """No figure at all; and no first run while a company was asked for."""
     view = viewed()
