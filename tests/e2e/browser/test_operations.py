@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
 
 from common.model.job import FailureClass
 from common.model.lifecycle import JobStatus
+from tests.e2e.browser.axe import violations
 from tests.integration.dashboard.flow import Flow
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ pytestmark = pytest.mark.browser
 
 MINUTE = timedelta(minutes=1)
 POLL_MS = 10_500
-VIOLATIONS = "async () => (await axe.run()).violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])"
 
 
 @pytest.fixture
@@ -33,18 +32,14 @@ def flow(rows: CallRows) -> Flow:
 @pytest.mark.parametrize("width", [390, 1240])
 def test_it_is_accessible(visitor: Visitor, flow: Flow, scheme: str, width: int) -> None:
     """axe-core finds nothing against it, whether the pipeline is busy or a part cannot be read."""
-    pytest.importorskip("axe_playwright_python", reason="axe-core comes with the package axe-playwright-python")
-    axe = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     flow.of_everything()
     with visitor.visit("/ops", color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True) as page:
-        page.evaluate(axe)
-        assert page.evaluate(VIOLATIONS) == []
+        assert violations(page) == []
 
         flow.spoil("SymblSlot", "slot-0099")
         page.reload()
         page.get_by_text("cannot be read right now").wait_for()
-        page.evaluate(axe)
-        assert page.evaluate(VIOLATIONS) == []
+        assert violations(page) == []
 
 
 def test_nothing_sticks_out_of_it(visitor: Visitor, flow: Flow) -> None:
