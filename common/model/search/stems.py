@@ -7,6 +7,7 @@ found as they are written.
 from __future__ import annotations
 
 import functools
+import threading
 import unicodedata
 
 import snowballstemmer
@@ -14,6 +15,7 @@ import snowballstemmer
 from common.model.search.words import words_of
 
 _stemmer = snowballstemmer.stemmer("english")
+_one_at_a_time = threading.Lock()  # a stemmer keeps the word that it works on in itself, and calls come in threads
 
 
 def folded_words(text: str) -> list[str]:
@@ -30,5 +32,6 @@ def fold(word: str) -> str:
 @functools.lru_cache(maxsize=50_000)
 def stem(folded: str) -> str:
     """What all forms of a word have in common: cancelled, cancelling and cancels are cancel."""
-    found: str = _stemmer.stemWord(folded)
+    with _one_at_a_time:
+        found: str = _stemmer.stemWord(folded)
     return found
