@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import requests
 
@@ -17,8 +18,11 @@ from deploy.local.samples import SampleLoader
 from deploy.local.settings import LocalSettings, UnusableSetting, local_settings
 from deploy.local.stack import AlreadyRunning, Stack
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def main() -> int:
+
+def main(make_stack: Callable[..., Stack] = Stack) -> int:
     """Run until Ctrl-C, SIGTERM or the death of a child."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,7 +39,7 @@ def main() -> int:
         deaths.append(what)
         ended.set()
 
-    stack = Stack(settings, overrides=_chosen_settings(), on_death=died)
+    stack = make_stack(settings, overrides=_chosen_settings(), on_death=died)
     try:
         stack.start()
     except (AlreadyRunning, PortTaken, SchemaError, RuntimeError, OSError) as error:

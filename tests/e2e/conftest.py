@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def local_settings(tmp_path: Path) -> LocalSettings:
-    """A stack of its own: free ports, its state in a temporary directory, a sweep every second."""
+    """A stack of its own: free ports, its state in a temporary directory, a sweep every 20 s of its clock."""
     return LocalSettings(
-        port=free_port(), engine_port=free_port(), state=tmp_path / "state", samples=False, sweep_interval_s=1
+        port=free_port(), engine_port=free_port(), state=tmp_path / "state", samples=False, sweep_interval_s=20
     )
 
 

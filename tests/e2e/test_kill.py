@@ -9,13 +9,18 @@ import pytest
 import requests
 
 from deploy.local.samples import SampleLoader
-from deploy.local.stack import Stack
+from tests.fast_clock import FastClock
+from tests.fast_stack import fast_stack
 from tests.local_stack import REPLAY, EngineView, Process, wait_until_settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deploy.local.settings import LocalSettings
+
+#: What dies while it is being sent is held for minutes before it is sent again: it may have arrived.
+SPEED = 20.0
+SWEEP = {"SWEEP_INTERVAL_S": "20", "SWEEP_FLOOR_S": "20"}
 
 
 def assert_each_once(recordings: list[dict[str, Any]], engine: EngineView) -> None:
@@ -41,10 +46,11 @@ def test_the_functions_killed_twice_lose_nothing(
     second: tuple[str, int],
 ) -> None:
     """The functions die right after a claim, an acceptance, a completion; the rest of the stack lives on."""
-    stack = Stack(local_settings, functions=False, overrides={"SWEEP_FLOOR_S": "1"}, engine=REPLAY)
+    clock = FastClock(SPEED)
+    stack = fast_stack(local_settings, clock=clock, functions=False, overrides=SWEEP, engine=REPLAY)
     stack.start()
     try:
-        serve = ("-m", "deploy.local.functions", "--port", str(local_settings.port))
+        serve = ("-m", "tests.soak.functions", str(local_settings.port), str(clock))
         functions = run_process(*serve, **stack.environment)
         functions.wait_for("Functions ready")
         sender = threading.Thread(target=_load_until_taken, args=(stack.url,), daemon=True)
@@ -80,17 +86,17 @@ def test_the_whole_stack_killed_goes_on_where_it_was(
         "LOCAL_STATE": str(local_settings.state),
         "PORT": str(local_settings.port),
         "ENGINE_PORT": str(local_settings.engine_port),
-        "SWEEP_INTERVAL_S": "1",
-        "SWEEP_FLOOR_S": "1",
+        **SWEEP,
     }
+    clock = FastClock(SPEED)
     engine = EngineView(f"http://127.0.0.1:{local_settings.engine_port}")
     for pattern, times in (("scheduled", 2), ("fetching results", 2)):
-        stack = run_process("-m", "deploy.local", **environment)
+        stack = run_process("-m", "tests.fast_stack", str(clock), **environment)
         stack.wait_for(pattern, times=times)
         stack.kill()
         with pytest.raises(requests.ConnectionError):
             requests.get(f"{engine.url}/health", timeout=5)
-    stack = run_process("-m", "deploy.local", **environment)
+    stack = run_process("-m", "tests.fast_stack", str(clock), **environment)
     stack.wait_for("Ready at")
     recordings = wait_until_settled(f"http://127.0.0.1:{local_settings.port}", count=6)
     assert_each_once(recordings, engine)

@@ -6,21 +6,11 @@ import json
 import signal
 import sys
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.local.identity import Identity
 from deploy.local.settings import LocalSettings
-from deploy.local.stack import Stack
 from tests.fast_clock import FastClock
-
-
-class PunctualIdentity(Identity):
-    """Signs by the machine's clock, against which the functions check identity tokens."""
-
-    def token(self, *, audience: str, email: str, now: datetime) -> str:
-        del now
-        return super().token(audience=audience, email=email, now=datetime.now(UTC))
+from tests.fast_stack import fast_stack
 
 
 def main(state: str, port: str, engine_url: str, clock_text: str, overrides: str) -> None:
@@ -28,14 +18,11 @@ def main(state: str, port: str, engine_url: str, clock_text: str, overrides: str
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    directory = Path(state)
-    stack = Stack(
-        LocalSettings(port=int(port), state=directory, symbl_api_url=engine_url),
+    stack = fast_stack(
+        LocalSettings(port=int(port), state=Path(state), symbl_api_url=engine_url),
         functions=False,
         overrides=json.loads(overrides),
         clock=clock,
-        speed=clock.speed,
-        identity=PunctualIdentity(Identity.load_or_create(directory / "identity").key),
         on_death=lambda _: ended.set(),
     )
     stack.start()

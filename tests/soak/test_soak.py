@@ -149,9 +149,10 @@ class Soak:
         """Until every recording has come to its end and every slot is free."""
 
         def done() -> bool:
+            if self.installation.leases():  # looked at first: a slot that is freed brings results to collect
+                return False
             found = self.installation.requests()
-            everybody = len(found) == len(self.recordings) and all(is_settled(r) for r in found)
-            return everybody and not self.installation.leases()
+            return len(found) == len(self.recordings) and all(is_settled(r) for r in found)
 
         self.installation.wait_until(done, patience_s=patience_s, what="a recording is not settled, or a slot is held")
 
