@@ -20,9 +20,11 @@ from common.bootstrap import services
 from common.errors import AccountRefused, Forbidden, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from flask.typing import ResponseReturnValue
+
+    from common.model.transcript import Rendering, Turn
 
     View = Callable[[flask.Request], ResponseReturnValue]
     ProblemPage = Callable[[Mapping[str, Any]], flask.Response]
@@ -173,6 +175,11 @@ def caller() -> str:
 def json_answer(body: Mapping[str, object], status: int = 200) -> flask.Response:
     """An answer with its members in the order in which they were written."""
     return flask.Response(json.dumps(body, ensure_ascii=False) + "\n", status=status, content_type="application/json")
+
+
+def text_answer(rendering: Rendering, turns: Sequence[Turn]) -> flask.Response:
+    """A transcript as a file."""
+    return flask.Response(rendering.render(turns), content_type=f"{rendering.media_type}; charset=utf-8")
 
 
 def problem(error: Rejected, *, headers: Mapping[str, str] | None = None) -> flask.Response:
