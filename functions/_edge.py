@@ -232,7 +232,7 @@ def _answering_problems(view: View) -> View:
         except Exception as error:  # noqa: BLE001  # the outermost frame: the caller learns an id, the log everything
             passing = passing_fault(error)
             if passing is not None:
-                log.warning("call_deferred", reason=str(passing))
+                log.warning("call_deferred", error=type(error).__name__, reason=str(error))
                 return _problem(
                     503,
                     reason="UNAVAILABLE",

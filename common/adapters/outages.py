@@ -23,4 +23,4 @@ def passing_fault(error: Exception) -> TryLater | None:
         google_errors.GatewayTimeout,
         google_errors.RetryError,
     )
-    return TryLater(f"a service that we need does not answer: {error}") if isinstance(error, out_of_reach) else None
+    return TryLater("A service that this needs does not answer right now") if isinstance(error, out_of_reach) else None
