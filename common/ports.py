@@ -256,6 +256,9 @@ class SearchIndex(Protocol):
     ) -> tuple[list[CallDocument], str | None]:
         """Calls that have all of some facets, in another order, and the cursor behind them if there are more."""
 
+    def walk_sorted(self, tokens: Iterable[Token], order: Order, *, limit: int) -> list[CallKey]:
+        """The first keys of calls that have all of some facets, in another order; keys alone are read."""
+
     def count(self, tokens: Iterable[Token], time: TimeRange, *, up_to: int) -> int:
         """How many calls have all tokens; no call is read."""
 

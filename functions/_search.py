@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from common.errors import Problem, Rejected
@@ -13,21 +14,28 @@ from common.model.search.matching import matches
 from common.model.search.plan import Plan, TimeRange, plan_of
 from common.model.search.query import Node
 from common.model.search.results import COUNTED, LATEST_FIRST, Effort, Order, SearchPage
-from common.ports import RequestStore, SearchIndex
+from common.ports import CallKey, RequestStore, SearchIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from common.model.lifecycle import JobStatus
     from common.model.recording import RecordingId
     from common.model.search.document import CallDocument
     from common.model.search.plan import Branch
-    from common.ports import CallKey
 
 #: A page opens at most so many calls for each that was asked for; what is left is the next page's.
 OPENED_PER_RESULT = 5
 #: Keys cost next to nothing, and a walk past what is excluded may have to pass many.
 WALK = 300
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """The first keys of an answer, in its order; `is_all` where there are no others."""
+
+    keys: Sequence[CallKey]
+    is_all: bool
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -62,17 +70,40 @@ class Search:
         return SearchPage(calls=found, next_key=None, effort=self.effort)
 
     def _sorted_page(self, order: Order, *, size: int, cursor: str | None) -> SearchPage:
-        plan = self.plan
-        if not plan.branches:
+        if not self.plan.branches:
             return SearchPage(calls=[], next_key=None, effort=self.effort)
-        branch = plan.branches[0]
-        of_facets = not any(token.is_term for token in branch.required)
-        if not (plan.is_one_walk and plan.exact and of_facets and branch.time == TimeRange()):
+        branch = self.plan.branches[0]
+        if not self._can_be_sorted:
             why = "goes with a filter of names, trackers, moods and the like only; for other filters leave it out"
             raise Rejected([Problem("order_by", why)])
         calls, end = self.index.fetch_sorted(branch.walked, order, cursor=cursor, limit=size)
         self._spend(walks=1, calls_read=len(calls))
         return SearchPage(calls=calls, next_key=end, effort=self.effort)
+
+    @property
+    def _can_be_sorted(self) -> bool:
+        """Whether one walk over facets alone answers the query: for these there are indexes in other orders."""
+        branch = self.plan.branches[0]
+        of_facets = not any(token.is_term for token in branch.required)
+        return self.plan.is_one_walk and self.plan.exact and of_facets and branch.time == TimeRange()
+
+    def beginning(self, order: Order) -> Beginning | None:
+        """The first keys of the answer, by two queries of keys at most; None where these cannot tell."""
+        plan = self.plan
+        if not plan.branches or not plan.exact or sum(1 + len(branch.excluded) for branch in plan.branches) > 2:  # noqa: PLR2004  # as it says
+            return None
+        if not order.is_of_keys:
+            if not self._can_be_sorted:
+                return None
+            keys = self.index.walk_sorted(plan.branches[0].walked, order, limit=WALK)
+            return Beginning(keys=keys, is_all=len(keys) < WALK)
+        found, ends = [], []
+        for branch in plan.branches:
+            keys = self.index.walk(branch.walked, branch.time, after=None, limit=WALK)
+            ends += keys[WALK - 1 :]
+            found.append(self._not_excluded(branch, keys, None))
+        merged = _distinct(heapq.merge(*found))
+        return Beginning(keys=[key for key in merged if all(key <= end for end in ends)], is_all=not ends)
 
     def count(self) -> int | None:
         """How many calls the answer has, at most COUNTED; None where only opening them could tell."""

@@ -26,11 +26,11 @@ from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
 from common.model.transcript import RENDERINGS, turns_of
 from functions import _edge
+from functions._call import CallReader
 from functions._operations import Operations, replay_of_class
 from functions._overview import OverviewReader
 from functions._replay import Replayer
 from functions._search import Search
-from functions.pages.call import call_view, position_of, position_text
 from functions.pages.calls import Paging, call_rows, chips, found_in_words
 from functions.pages.company_settings import (
     business_ux_answer,
@@ -43,6 +43,7 @@ from functions.pages.operations import Replayed, operations_answer, operations_v
 from functions.pages.overview import overview_answer, overview_view
 from functions.pages.readiness import Readiness
 from functions.pages.site import Site, origin_of
+from functions.pages.transcript import position_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -179,14 +180,17 @@ def _kept(request: flask.Request, query: ListQuery) -> dict[str, str]:
 
 
 def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
-    conversation, job, results = _found(recording_id)
-    position = position_of(request.args.get("t"))
-    audio_url = _audio_url(conversation)
+    """What `CallReader` reads; the audio comes from Cloud Storage."""
+    page = CallReader.of(services()).read(recording_id, request.args)
+    position = page.view.reading.position
+    audio_url = _audio_url(page.conversation)
     fragment = f"#t={position_text(position)}" if position is not None else ""
     return _site().page(
         "call.html",
         media_origin=origin_of(audio_url) if audio_url else None,
-        call=call_view(conversation, job, results, position=position),
+        call=page.view,
+        beside=page.beside,
+        waveform_url=None,
         audio_url=f"{audio_url}{fragment}" if audio_url else None,
         request_id=flask.g.request_id,
     )

@@ -12,8 +12,8 @@ from common.model.recording import RecordingId
 from common.model.search.grammar import as_people_write, terms_of
 from common.model.search.results import COUNTED, excerpts
 from common.model.transcript import clock
-from functions.pages.call import position_text
 from functions.pages.ribbon import Ribbon, ribbon_of
+from functions.pages.transcript import position_text
 from functions.pages.words import MISSING, Moment, Mood, Status, label, length, moment, mood, plural, status_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Hit:
     """Where a call was found: a turn, as text before, within and after what was looked for is not marked by script."""
 
     position: str
+    anchor: str
     at: str
     name: str
     text: str
@@ -113,7 +114,13 @@ def _row(call: CallDocument, request: SymblAsyncRequest, asked: Node) -> CallRow
         trackers=call.trackers,
         results=_results(request),
         hits=tuple(
-            Hit(position=position_text(hit.start), at=clock(hit.start), name=hit.name, text=hit.text)
+            Hit(
+                position=position_text(hit.start),
+                anchor=f"turn-{hit.number}",
+                at=clock(hit.start),
+                name=hit.name,
+                text=hit.text,
+            )
             for hit in excerpts(asked, call)
         ),
     )
@@ -142,6 +149,11 @@ class Paging:
     trail: tuple[str, ...]
     next_token: str | None
     kept: Mapping[str, str]
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What goes along to a call's page: by it that page knows what to mark, and what stands beside the call."""
+        return {name: value for name, value in self.kept.items() if name != "page_size"}
 
     @property
     def is_first(self) -> bool:

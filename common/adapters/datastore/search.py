@@ -100,10 +100,15 @@ class DatastoreSearchIndex:
         self, tokens: Iterable[Token], order: Order, *, cursor: str | None, limit: int
     ) -> tuple[list[CallDocument], str | None]:
         """Calls that have all of some facets, in another order, and the cursor behind them if there are more."""
-        query = self._query(tokens, TimeRange(), after=None)
-        query.order = [f"-{order.column}" if order.descending else order.column]
+        query = self._sorted(tokens, order)
         page = run_page(query, lambda entity: _opened(entity)[1], size=limit, cursor=cursor)
         return list(page.items), page.next_cursor
+
+    def walk_sorted(self, tokens: Iterable[Token], order: Order, *, limit: int) -> list[CallKey]:
+        """The first keys of calls that have all of some facets, in another order; keys alone are read."""
+        query = self._sorted(tokens, order)
+        query.keys_only()
+        return [entity.key.name for entity in query.fetch(limit=limit)]
 
     def count(self, tokens: Iterable[Token], time: TimeRange, *, up_to: int) -> int:
         """How many calls have all tokens; no entity is read."""
@@ -111,6 +116,11 @@ class DatastoreSearchIndex:
         aggregation = self._client.aggregation_query(query).count(alias="calls")
         result = next(iter(aggregation.fetch(limit=up_to)))
         return min(int(result[0].value), up_to)
+
+    def _sorted(self, tokens: Iterable[Token], order: Order) -> datastore.Query:
+        query = self._query(tokens, TimeRange(), after=None)
+        query.order = [f"-{order.column}" if order.descending else order.column]
+        return query
 
     def _query(
         self, tokens: Iterable[Token], time: TimeRange, *, after: CallKey | None, until: CallKey | None = None

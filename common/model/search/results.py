@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ COUNTED = 1001
 class Excerpt:
     """A turn that is a reason why a call was found; `start` in seconds from the recording's beginning."""
 
+    number: int  #: of the turn, from 1
     start: float
     role: Role | None
     name: str
@@ -72,8 +74,12 @@ class SearchPage:
 def excerpts(node: Node, call: CallDocument) -> list[Excerpt]:
     """The first turns in which something of the query is said."""
     wanted = list(_said(node))
-    found = [turn for turn in call.turns if any(_in_turn(part, turn, call) for part in wanted)]
-    return [Excerpt(start=turn.start, role=turn.role, name=turn.name, text=turn.text) for turn in found[:MAX_EXCERPTS]]
+    turns = enumerate(call.turns, start=1)
+    found = ((number, turn) for number, turn in turns if any(_in_turn(part, turn, call) for part in wanted))
+    return [
+        Excerpt(number=number, start=turn.start, role=turn.role, name=turn.name, text=turn.text)
+        for number, turn in itertools.islice(found, MAX_EXCERPTS)
+    ]
 
 
 def _said(node: Node) -> Iterable[Word | Phrase | Tracker]:

@@ -1,79 +1,14 @@
-// The conveniences of pages that read well without a script: seek, follow, refresh, copy.
+// The conveniences of pages that read well without a script: refresh, copy. A call's player has a module of its own.
 
 const POLL_MS = 5_000;
 const POLL_MAX_MS = 60_000;
 const OPERATIONS_MS = 10_000;
 
 const audio = document.querySelector(".player audio");
-if (audio) player(audio);
 for (const table of document.querySelectorAll("[data-poll=rows]")) poll(refreshRows, () => table.querySelector("[data-working]"));
 if (document.querySelector("[data-poll=call]")) poll(refreshCall, () => document.querySelector("[data-poll=call]"));
 if (document.querySelector("[data-poll=ops]")) poll(refreshBlocks, () => true, OPERATIONS_MS, OPERATIONS_MS);
 for (const button of document.querySelectorAll("[data-copy]")) copying(button);
-
-// The player and the transcript, in step
-
-function player(audio) {
-  const turns = [...document.querySelectorAll(".turn")];
-  const secondsOf = (link) => Number(new URLSearchParams(link.search).get("t"));
-  const starts = turns.map((turn) => secondsOf(turn.querySelector("a.seek")));
-  const follow = document.querySelector("#follow");
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  let current = document.querySelector(".turn[aria-current]");
-  let sought = current !== null; // the first mark was set by the server: keep it until the audio moves
-
-  const show = (turn) => turn?.scrollIntoView({ block: "center", behavior: calm.matches ? "auto" : "smooth" });
-
-  // The last turn that has begun; null before the first.
-  const turnAt = (seconds) => {
-    let low = 0;
-    let high = starts.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (starts[middle] <= seconds + 0.01) low = middle + 1;
-      else high = middle;
-    }
-    return turns[low - 1] ?? null;
-  };
-
-  const mark = (turn) => {
-    if (turn === current) return false;
-    current?.removeAttribute("aria-current");
-    turn?.setAttribute("aria-current", "true");
-    current = turn;
-    return true;
-  };
-
-  const keepStep = () => {
-    if (sought && audio.currentTime === 0) return;
-    if (mark(turnAt(audio.currentTime)) && !audio.paused && follow?.checked) show(current);
-  };
-
-  for (const event of ["timeupdate", "seeking", "play"]) audio.addEventListener(event, keepStep);
-
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("a.seek");
-    if (!link || audio.error || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    sought = false;
-    audio.currentTime = secondsOf(link);
-    audio.play().catch(() => {}); // a browser that does not let it play has still moved
-    history.replaceState(null, "", link.href);
-    const turn = document.getElementById(link.hash.slice(1));
-    mark(turn);
-    if (!link.closest(".turn")) show(turn);
-  });
-
-  const gone = () => {
-    audio.hidden = true;
-    document.querySelector("#audio-gone").hidden = false;
-    follow?.closest("label").setAttribute("hidden", "");
-  };
-  audio.addEventListener("error", gone);
-  if (audio.error) gone();
-  else follow?.closest("label").removeAttribute("hidden");
-  if (current && !location.hash) show(current);
-}
 
 // Refreshing what is unfinished, and nothing else
 

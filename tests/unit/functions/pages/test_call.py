@@ -2,14 +2,37 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.model.intelligence import Message, Person, SummarySentence, Topic
 from common.model.lifecycle import JobStatus
-from functions.pages.call import call_view, position_of
-from tests.factories import a_conversation, a_job, a_message
+from functions.pages.call import CallView
+from functions.pages.call import call_view as view_of
+from functions.pages.trail import Surroundings
+from functions.pages.transcript import Reading, position_of
+from tests.factories import NOW, a_conversation, a_job, a_message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from common.model.conversation import ConversationMetadata
+    from common.model.intelligence import Rows
+    from common.model.job import SymblAsyncRequest
+
+
+def call_view(
+    conversation: ConversationMetadata,
+    request: SymblAsyncRequest | None,
+    results: Mapping[str, Rows],
+    *,
+    position: float | None = None,
+) -> CallView:
+    """The page at a moment."""
+    return view_of(conversation, request, results, around=Surroundings(now=NOW), reading=Reading(position=position))
+
 
 seconds = st.integers(0, 4 * 3600 * 1000).map(lambda thousandths: thousandths / 1000)
 
