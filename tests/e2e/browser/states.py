@@ -6,14 +6,15 @@ import contextlib
 import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from common.errors import Exchange
 from common.model.intelligence import SECTIONS, Section, SectionState
 from common.model.lifecycle import JobStatus
 from common.model.recording import Role, Speaker
 from deploy.local.datastore import DatastoreServer
 from tests.datastore_faults import refusing
-from tests.factories import NOW, SampleCall, a_conversation, a_job, ended_badly, sample_calls
+from tests.factories import NOW, SampleCall, a_conversation, a_job, an_error, ended_badly, sample_calls
 from tests.integration.dashboard.flow import Flow
 from tests.integration.dashboard.rows import (
     CallRows,
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from common.model.conversation import ConversationMetadata
     from common.model.job import SymblAsyncRequest
 
+ATTACK = """"><script>alert(1)</script><img src=x onerror='alert(1)'>{{7*7}}"""
+#: What others choose the text of.
+CHOSEN = frozenset(
+    {"text", "name", "email", "value", "company", "file_name", "service_type", "external_id", "category"}
+)
 #: The days of the sample calls.
 SAMPLES = "days=90&until=2026-05-10"
 
@@ -78,12 +84,21 @@ class State:
     status: int = 200
 
 
-def _everything(scene: Scene, path: str) -> str:
-    """A page over an archive that also holds what is in work and what failed."""
+def _beside(arrange: Callable[[Scene], object], path: str) -> Callable[[Scene], str]:
+    """A page beside which something has been arranged."""
+
+    def arranged(scene: Scene) -> str:
+        arrange(scene)
+        return path
+
+    return arranged
+
+
+def _everything(scene: Scene) -> None:
+    """An archive that also holds what is in work and what failed."""
     scene.archive()
     scene.in_work(JobStatus.IN_PROGRESS)
     scene.failed()
-    return path
 
 
 def _without_queries(path: str) -> Callable[[Scene], str]:
@@ -159,6 +174,32 @@ def _one_voice(conversation: ConversationMetadata) -> ConversationMetadata:
     return dataclasses.replace(conversation, channels=1, separate_channels=False, speakers=(agent,))
 
 
+def _hostile(value: Any) -> Any:
+    """The same, with an attack in each text that a sender, a speaker or an engine may choose."""
+    if isinstance(value, tuple):
+        return tuple(map(_hostile, value))
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return dataclasses.replace(
+        value, **{name: ATTACK if name in CHOSEN and text else _hostile(text) for name, text in fields.items()}
+    )
+
+
+def _hostile_call(scene: Scene) -> str:
+    """A call that attacks whoever looks at it; its id."""
+    results = {name: _hostile(rows) for name, rows in sample_results(scene.playable).items()}
+    conversation = _hostile(sample_conversation(scene.playable))
+    return scene.rows.put(conversation, a_collected_job(conversation, results=results), results)
+
+
+def _hostile_failure(scene: Scene) -> str:
+    """A call that failed with an attack for a reason; its id."""
+    conversation = _hostile(a_conversation(9))
+    error = dataclasses.replace(an_error(ATTACK), exchange=Exchange(ATTACK, ATTACK))
+    return scene.rows.put(conversation, belonging(ended_badly(a_job(number=9), error), conversation))
+
+
 def _long_words(conversation: ConversationMetadata) -> ConversationMetadata:
     return dataclasses.replace(
         conversation,
@@ -170,20 +211,20 @@ def _long_words(conversation: ConversationMetadata) -> ConversationMetadata:
 
 
 STATES = (
-    State("overview", lambda scene: _everything(scene, f"/?{SAMPLES}"), "Calls analysed"),
+    State("overview", _beside(_everything, f"/?{SAMPLES}"), "Calls analysed"),
     State("overview-first-run", lambda _: "/", "No calls yet"),
-    State("overview-empty-range", lambda scene: _everything(scene, "/?days=7&until=2020-01-07"), "No calls 1"),
-    State("overview-another-company", lambda scene: _everything(scene, "/?company=Nobody"), "of Nobody"),
+    State("overview-empty-range", _beside(_everything, "/?days=7&until=2020-01-07"), "No calls 1"),
+    State("overview-another-company", _beside(_everything, "/?company=Nobody"), "of Nobody"),
     State("overview-partial", _without_queries(f"/?{SAMPLES}"), "could not be read"),
-    State("calls", lambda scene: _everything(scene, "/calls"), "8 calls"),
+    State("calls", _beside(_everything, "/calls"), "8 calls"),
     State("calls-first-run", lambda _: "/calls", "No calls yet"),
     State(
         "calls-found",
-        lambda scene: _everything(scene, "/calls?filter=by:customer+supervisor+OR+refund"),
+        _beside(_everything, "/calls?filter=by:customer+supervisor+OR+refund"),
         "1 call, the latest first",
     ),
-    State("calls-none-found", lambda scene: _everything(scene, "/calls?filter=zebra+agent:nobody"), "No call"),
-    State("calls-mistaken", lambda scene: _everything(scene, "/calls?filter=agnet:x"), "agent", 400),
+    State("calls-none-found", _beside(_everything, "/calls?filter=zebra+agent:nobody"), "No call"),
+    State("calls-mistaken", _beside(_everything, "/calls?filter=agnet:x"), "agent", 400),
     State("call", lambda scene: f"/calls/{scene.finished()}", "Transcript"),
     State("call-at-a-moment", lambda scene: f"/calls/{scene.finished()}?t=0:30", "Transcript"),
     State("call-pending", lambda scene: f"/calls/{scene.in_work(JobStatus.PENDING)}", "appear here"),
@@ -194,6 +235,11 @@ STATES = (
     State("call-one-voice", _call(_one_voice), "Transcript"),
     State("call-long-words", _call(_long_words), "Transcript"),
     State("call-unknown", lambda _: "/calls/neverwas", "There is no call", 404),
+    State("call-hostile", lambda scene: f"/calls/{_hostile_call(scene)}", ATTACK),
+    State("call-failed-hostile", lambda scene: f"/calls/{_hostile_failure(scene)}", ATTACK),
+    State("calls-hostile", _beside(_hostile_call, "/calls?filter=alert"), ATTACK),
+    State("overview-hostile", _beside(_hostile_call, f"/?{SAMPLES}"), ATTACK),
+    State("operations-hostile", _beside(_hostile_failure, "/ops"), ATTACK),
     State("operations", _at_work, "Slots"),
     State("operations-quiet", lambda _: "/ops", "Slots"),
     State("operations-account-refused", _refused_account, "appId"),
