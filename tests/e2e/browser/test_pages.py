@@ -144,7 +144,7 @@ def test_it_reads_without_a_script(visitor: Visitor, call: str, sample: SampleCa
         page.get_by_role("link", name=sample.truth["title"]).click()
 
         assert page.url.endswith(call)
-        assert page.get_by_text(turn["text"]).first.is_visible()
+        assert page.locator("#turn-6").get_by_text(turn["text"]).is_visible()
         assert page.locator("audio").get_attribute("controls") is not None
 
         page.locator("#turn-6 a.seek").click()
@@ -190,7 +190,7 @@ def test_an_unfinished_call_shows_itself_when_it_is_done(
 
         rows.put_sample(sample, generation=generation)
         page.clock.fast_forward(2 * POLL_MS)
-        page.get_by_text(sample.truth["turns"][0]["text"]).first.wait_for()
+        page.locator("#turn-1").get_by_text(sample.truth["turns"][0]["text"]).wait_for()
 
 
 @pytest.mark.usefixtures("rows")

@@ -16,8 +16,12 @@ from functions.pages.timeline import (
     NARROW_PX,
     TARGET_PX,
     WIDE_PX,
+    Band,
+    Cluster,
     Mark,
+    Span,
     Theme,
+    Tick,
     Timeline,
     clusters,
     mood_path,
@@ -80,12 +84,13 @@ def test_nothing_lies_outside(turns: list[Spoken], duration: float, found: list[
 
     picture = drawn(turns, duration, marks=found, themes=themes)
 
-    for span in (*picture.silences, *picture.overlaps, *picture.bands):
+    spans: list[Span | Band] = [*picture.silences, *picture.overlaps, *picture.bands]
+    for span in spans:
         assert 0 <= span.x <= 100
         assert 0 <= span.width <= 100.01
         assert span.x + span.width <= 100.01
-    for point in (*picture.wide, *picture.narrow, *picture.ticks):
-        assert 0 <= point.x <= 100
+    points: list[Cluster | Tick] = [*picture.wide, *picture.narrow, *picture.ticks]
+    assert all(0 <= point.x <= 100 for point in points)
     for lane in picture.lanes:
         for _, path in lane.paths:
             for x, width in re.findall(r"M(\d+) 0h(\d+)", path):
