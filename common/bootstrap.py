@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from common.adapters.datastore.search import DatastoreSearchIndex
     from common.adapters.datastore.slots import DatastoreSlots
     from common.adapters.datastore.sweeps import DatastoreScans, DatastoreSweepLog
+    from common.adapters.datastore.waveforms import DatastoreWaveforms
     from common.adapters.oidc import TokenVerifier
     from common.adapters.symbl.client import SymblClient
     from common.adapters.url_fetch import UrlFetcher
@@ -150,6 +151,13 @@ class Services:
         from common.adapters.datastore.companies import DatastoreCompanies
 
         return DatastoreCompanies(self.datastore)
+
+    @built_once
+    def waveforms(self) -> DatastoreWaveforms:
+        """Waveform."""
+        from common.adapters.datastore.waveforms import DatastoreWaveforms
+
+        return DatastoreWaveforms(self.datastore)
 
     @built_once
     def intake(self) -> DatastoreIntakeLog:

@@ -16,6 +16,7 @@ import werkzeug.exceptions
 from werkzeug.routing import Map, Rule
 
 from common import log
+from common.adapters.audio_peaks import peaks
 from common.bootstrap import services
 from common.errors import NotFound, Problem, Rejected
 from common.model.answers import instant, recording_answer
@@ -25,12 +26,14 @@ from common.model.listing import ORDERS, list_query, page_token
 from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
 from common.model.transcript import RENDERINGS, turns_of
-from functions import _edge
+from common.model.waveform import may_have_waveform
+from functions import _businesses, _edge, _summary
 from functions._call import CallReader
 from functions._operations import Operations, replay_of_class
 from functions._overview import OverviewReader
 from functions._replay import Replayer
 from functions._search import Search
+from functions._waveform import Waveforms
 from functions.pages.calls import Paging, call_rows, chips, found_in_words
 from functions.pages.company_settings import (
     business_ux_answer,
@@ -44,6 +47,7 @@ from functions.pages.overview import overview_answer, overview_view
 from functions.pages.readiness import Readiness
 from functions.pages.site import Site, origin_of
 from functions.pages.transcript import position_text
+from functions.pages.waveform import channels_above_each_other, svg_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,11 +73,14 @@ _ROUTES = Map(
         Rule("/calls", endpoint="calls", methods=["GET"]),
         Rule("/calls/<recording_id>", endpoint="call", methods=["GET"]),
         Rule("/calls/<recording_id>/replay", endpoint="replay", methods=["POST"]),
+        Rule("/calls/<recording_id>/waveform.svg", endpoint="waveform", methods=["GET"]),
         Rule("/calls/<recording_id>.json", endpoint="call_json", methods=["GET"]),
         Rule("/calls/<recording_id>.<any(vtt, srt, txt, md):rendering>", endpoint="transcript", methods=["GET"]),
         Rule("/ops", endpoint="operations", methods=["GET"]),
         Rule("/ops.json", endpoint="operations_json", methods=["GET"]),
         Rule("/ops/replay", endpoint="replay_class", methods=["POST"]),
+        *_businesses.RULES,
+        *_summary.RULES,
         Rule("/assets/<digest>/<name>", endpoint="asset", methods=["GET"]),
         Rule("/health", endpoint="health", methods=["GET"]),
         Rule("/ready", endpoint="ready", methods=["GET"]),
@@ -85,19 +92,25 @@ _ROUTES = Map(
     ],
     merge_slashes=False,
 )
-#: Probes have no token, and the page that asks for one has its style without it; nothing of a company's is here.
-_OPEN = frozenset({"asset", "health", "ready"})
+#: Probes have no token, the page that asks for one has its style without it, and a summary page's address is its proof.
+_OPEN = frozenset({"asset", "health", "ready"}) | _summary.OPEN
 
 
 def _problem_page(problem: Mapping[str, Any]) -> flask.Response:
+    if _route_of(flask.request) in _summary.OPEN:
+        return _summary.problem_page(problem)
     return _site().page("problem.html", problem=problem)
 
 
 def _is_open(request: flask.Request) -> bool:
+    return _route_of(request) in _OPEN
+
+
+def _route_of(request: flask.Request) -> str | None:
     try:
-        return _route(request)[0] in _OPEN
+        return _route(request)[0]
     except werkzeug.exceptions.HTTPException:
-        return False
+        return None
 
 
 @_edge.page_function(problem_page=_problem_page, is_open=_is_open)
@@ -190,10 +203,28 @@ def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnVa
         media_origin=origin_of(audio_url) if audio_url else None,
         call=page.view,
         beside=page.beside,
-        waveform_url=None,
+        waveform_url=_site().link(f"/calls/{recording_id}/waveform.svg")
+        if may_have_waveform(page.conversation)
+        else None,
         audio_url=f"{audio_url}{fragment}" if audio_url else None,
+        share=_summary.share_block(request.args, page.conversation),
         request_id=flask.g.request_id,
     )
+
+
+def _waveform(_: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """A picture for the timeline; where there is none, 204: a page that lacks it is whole, and says nothing."""
+    s = services()
+    waveforms = Waveforms(recordings=s.recordings, audio=s.audio, kept=s.waveforms, peaks=peaks, clock=s.clock)
+    try:
+        conversation, waveform = waveforms.of(recording_id)
+    except NotFound as error:
+        log.event("no_waveform", reason=str(error))
+        return flask.Response(status=204)
+    response = flask.Response(svg_of(waveform, channels_above_each_other(conversation, waveform)))
+    response.content_type = "image/svg+xml"
+    response.headers["Cache-Control"] = "private, max-age=86400"  # a recording's bytes never change under its id
+    return response
 
 
 def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
@@ -374,10 +405,13 @@ def _site() -> Site:
 
 
 _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
+    **_businesses.VIEWS,
+    **_summary.VIEWS,
     "overview": _overview,
     "overview_json": _overview_json,
     "calls": _calls,
     "call": _call,
+    "waveform": _waveform,
     "replay": _replay,
     "call_json": _call_json,
     "transcript": _transcript,

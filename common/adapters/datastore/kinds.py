@@ -23,6 +23,7 @@ from common.model.refusals import WebhookRefusals
 from common.model.search.document import IndexEntry
 from common.model.slot import Lease
 from common.model.sweeping import SweepReports
+from common.model.waveform import Waveform
 from common.model.webhook import WebhookEvent
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ REJECTED_OBJECT = Kind("RejectedObject", RejectedObject, frozenset({"rejected_at
 BUCKET_SCAN = Kind("BucketScan", BucketScan)
 SWEEP_REPORTS = Kind("SweepReports", SweepReports)
 WEBHOOK_REFUSALS = Kind("WebhookRefusals", WebhookRefusals)
+WAVEFORM = Kind("Waveform", Waveform)
 
 #: Kinds whose entities are put together by hand, with the properties that are indexed.
 AUDIO_FINGERPRINT = "AudioFingerprint"
@@ -99,6 +101,7 @@ ROW_KINDS = (
     BUCKET_SCAN,
     SWEEP_REPORTS,
     WEBHOOK_REFUSALS,
+    WAVEFORM,
 )
 INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
 
