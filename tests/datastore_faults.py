@@ -1,12 +1,14 @@
-"""Faults of the embedded Datastore."""
+"""Faults of the embedded Datastore, and what is asked of it."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
 
+from deploy.local.datastore.server import METHODS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from deploy.local.datastore import DatastoreServer
 
@@ -24,3 +26,26 @@ def refusing(server: DatastoreServer, method: str) -> Iterator[None]:
         yield
     finally:
         delattr(service, method)
+
+
+@contextlib.contextmanager
+def noted(server: DatastoreServer) -> Iterator[list[str]]:
+    """The names of the calls that reach it while this lasts, in order."""
+    service = server._service
+    names: list[str] = []
+
+    def noting(name: str, call: Callable[[object], object]) -> Callable[[object], object]:
+        def asked(request: object) -> object:
+            names.append(name)
+            return call(request)
+
+        return asked
+
+    methods = [name for name, _, _ in METHODS.values()]
+    for name in methods:
+        setattr(service, name, noting(name, getattr(service, name)))
+    try:
+        yield names
+    finally:
+        for name in methods:
+            delattr(service, name)

@@ -26,6 +26,7 @@ from common.model import (
     refusals,
     slot,
     sweeping,
+    waveform,
     webhook,
 )
 from tests.conftest import ROOT
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 TEXT = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
 MODULES = (
     business_ux, capacity, company, conversation, fairness, intake, intelligence, job, reconciliation, recording,
-    refusals, slot, sweeping, webhook,
+    refusals, slot, sweeping, waveform, webhook,
 )  # fmt: skip
 BY_HAND = (kinds.AUDIO_FINGERPRINT, kinds.UPLOAD_DETAILS)
 WORDS = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "datetime": "time",
