@@ -7,7 +7,9 @@ CalltrackError
 │   └── OutcomeUnknown       the engine may have a job of it: never send again before looking for that job
 ├── Rejected                 the caller has to change something; `problems` names the fields and the mend
 │   ├── NotFound
+│   ├── Gone
 │   ├── Conflict
+│   ├── ChangedMeanwhile
 │   ├── Forbidden
 │   ├── TooLarge
 │   └── Unauthenticated
@@ -96,6 +98,20 @@ class Conflict(Rejected):
 
     status = 409
     reason = "CONFLICT"
+
+
+class Gone(NotFound):
+    """It was there once, and will not come back."""
+
+    status = 410
+    reason = "GONE"
+
+
+class ChangedMeanwhile(Rejected):
+    """The caller read an earlier state than the one that it would now replace."""
+
+    status = 412
+    reason = "CHANGED_MEANWHILE"
 
 
 class Forbidden(Rejected):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from google.cloud.datastore.query import PropertyFilter
 
 from common.adapters.datastore.kinds import BUSINESS_UX, COMPANY_DEFAULTS
+from common.adapters.datastore.transactions import run_in_transaction
 from common.model.company import CompanyDefaults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from google.cloud import datastore
 
@@ -34,18 +35,34 @@ class DatastoreCompanies:
         )
         return {entity["prefix"]: entity.key.name for entity in query.fetch()}
 
-    def put_defaults(self, defaults: CompanyDefaults) -> None:
-        """Settle them."""
-        self._client.put(COMPANY_DEFAULTS.entity(self._client, defaults.company, defaults))
+    def put_defaults(
+        self, defaults: CompanyDefaults, *, expect: Callable[[CompanyDefaults], None] | None = None
+    ) -> None:
+        """Settle them; `expect` sees what they replace, in the same transaction, and raises to keep that."""
+        company = defaults.company
+        after = COMPANY_DEFAULTS.entity(self._client, company, defaults)
+        self._replace(after, expect and (lambda before: expect(defaults_of(before, company))))
 
     def business_ux(self, company: str) -> BusinessUX | None:
         """How its pages look; None where nothing was settled."""
         entity = self._client.get(BUSINESS_UX.key(self._client, company))
         return BUSINESS_UX.row_of(entity) if entity else None
 
-    def put_business_ux(self, row: BusinessUX) -> None:
-        """Settle it."""
-        self._client.put(BUSINESS_UX.entity(self._client, row.company, row))
+    def put_business_ux(self, row: BusinessUX, *, expect: Callable[[BusinessUX | None], None] | None = None) -> None:
+        """Settle it; `expect` as with the defaults."""
+        after = BUSINESS_UX.entity(self._client, row.company, row)
+        self._replace(after, expect and (lambda before: expect(BUSINESS_UX.row_of(before) if before else None)))
+
+    def _replace(self, after: datastore.Entity, expect: Callable[[datastore.Entity | None], None] | None) -> None:
+        if expect is None:
+            self._client.put(after)
+            return
+
+        def body(transaction: datastore.Transaction) -> None:
+            expect(self._client.get(after.key, transaction=transaction))
+            transaction.put(after)
+
+        run_in_transaction(self._client, body)
 
 
 def defaults_of(entity: datastore.Entity | None, company: str) -> CompanyDefaults:
