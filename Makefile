@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help run engine test lint format bench soak openapi lock clean distclean .run .test
+.PHONY: help run engine test lint format bench soak screenshots openapi lock clean distclean .run .test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ soak: .test ## send 500 recordings through everything while everything fails (a 
 
 openapi: .test ## write docs/openapi.json anew, when the API is meant to change
 	@$(BIN)/python -m functions.api > docs/openapi.json
+
+screenshots: .test ## picture every page in every state into .local/pictures, and the README's two
+	@mkdir -p .local/pictures
+	@PICTURES=.local/pictures $(BIN)/python -m pytest tests/e2e/browser/test_states.py -n 0 -q
+	@cp .local/pictures/call-wide.png docs/images/call.png
+	@cp .local/pictures/calls-wide.png docs/images/calls.png
 
 lock: .test ## resolve the dependencies in pyproject.toml again, with hashes
 	@$(BIN)/python deploy/lock.py

@@ -15,6 +15,7 @@ import functions_framework
 from werkzeug.exceptions import HTTPException
 
 from common import log
+from common.adapters.outages import passing_fault
 from common.bootstrap import services
 from common.errors import AccountRefused, Forbidden, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
 from functions.api.reasons import REASONS
@@ -96,13 +97,13 @@ def internal_function(view: View) -> View:
             return {"deferred": str(error)}, 503
         try:
             return view(request)
-        except (TryLater, AccountRefused, UnreadableAnswer) as error:
-            log.warning("task_deferred", error=type(error).__name__, reason=str(error))
-            return {"deferred": str(error)}, 503
         except Rejected as error:
             log.defect("task_unusable", error)
             return {"unusable": str(error)}, 200
         except Exception as error:  # noqa: BLE001  # the outermost frame: the queue tries again, the log has it all
+            if passing_fault(error) or isinstance(error, (AccountRefused, UnreadableAnswer)):
+                log.warning("task_deferred", error=type(error).__name__, reason=str(error))
+                return {"deferred": str(error)}, 503
             log.defect("task_failed", error)
             return {"defect": type(error).__name__}, 500
 
@@ -206,9 +207,6 @@ def _answering_problems(view: View) -> View:
             return view(request)
         except Rejected as error:
             return problem(error)
-        except TryLater as error:
-            log.warning("call_deferred", reason=str(error))
-            return _problem("UNAVAILABLE", detail=f"{error}; try again in a few seconds")
         except HTTPException as error:
             response = _problem(_REASONS_OF_STATUS.get(error.code or 400, "INVALID"), detail=error.description)
             for name, value in error.get_headers(request.environ):
@@ -216,6 +214,10 @@ def _answering_problems(view: View) -> View:
                     response.headers[name] = value
             return response
         except Exception as error:  # noqa: BLE001  # the outermost frame: the caller learns an id, the log everything
+            passing = passing_fault(error)
+            if passing is not None:
+                log.warning("call_deferred", error=type(error).__name__, reason=str(error))
+                return _problem("UNAVAILABLE", detail=f"{passing}; try again in a few seconds")
             log.defect("call_failed", error)
             return _problem(
                 "DEFECT",

@@ -28,6 +28,7 @@ from functions._reading import Reading
 from functions._reindex import Reindexer, reindex_order
 from functions._replay import Replayer
 from functions.api.etags import etag_of_recording, expect_match
+from functions.api.idempotency import named_call
 from functions.api.of_recordings import OPERATIONS
 from functions.api.serving import Api, known_already, tagged
 
@@ -244,6 +245,7 @@ def _object_named_in(data: object) -> tuple[str, str, int]:
 
 def _intake() -> Intake:
     s = services()
+    call = named_call()
     return Intake(
         recordings=s.recordings,
         companies=s.companies,
@@ -251,7 +253,8 @@ def _intake() -> Intake:
         audio=s.audio,
         tasks=s.tasks,
         clock=s.clock,
-        new_id=s.new_id,
+        new_id=(lambda: call.id) if call else s.new_id,
+        sent_at=call.begun_at if call else None,
     )
 
 

@@ -50,6 +50,11 @@ class IdempotentCall:
     expires_at: datetime  #: by when it is forgotten; Datastore's TTL goes by this property
     answer: KeptAnswer | None = None
 
+    @property
+    def begun_at(self) -> datetime:
+        """When it was first sent."""
+        return self.expires_at - KEPT_FOR
+
 
 def checked_key(given: str) -> str:
     """A caller's key.

@@ -1,14 +1,16 @@
 """The header `Idempotency-Key`: a call that is sent again gets the first answer, and nothing is done twice.
 
 What a killed call leaves behind is a lease that lapses. Whoever then sends the call again does it again: the operations
-behind it find what they did (the same audio, a replay under way), so that is done once too.
+behind it find what they did (an upload under the call's own name, a replay under way), so that is done once too.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import zlib
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import flask
@@ -28,6 +30,20 @@ if TYPE_CHECKING:
 _CHUNK = 1024 * 1024
 
 
+@dataclasses.dataclass(frozen=True)
+class NamedCall:
+    """What is the same each time that a call is sent: an id of it with its content, and when it first began."""
+
+    id: str
+    begun_at: datetime
+
+
+def named_call() -> NamedCall | None:
+    """The call that is being served, if its caller has given it a key."""
+    found: NamedCall | None = flask.g.get("named_call")
+    return found
+
+
 def idempotently(request: flask.Request, view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
     """The answer of `view`, or the one that the same call got before. Without the header it costs nothing.
 
@@ -43,6 +59,9 @@ def idempotently(request: flask.Request, view: Callable[[], ResponseReturnValue]
     if call.answer is not None:
         log.event("call_repeated")
         return _shown(call.answer)
+    flask.g.named_call = NamedCall(
+        id=hashlib.sha256(f"{key}\n{call.fingerprint}".encode()).hexdigest()[:32], begun_at=call.begun_at
+    )
     try:
         response = flask.make_response(view())
     except Exception:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import openapi_spec_validator
 import pytest
-from jsonschema import Draft202012Validator
+from openapi_schema_validator import OAS31Validator
 from werkzeug.datastructures import MultiDict
 
 from common.errors import NotFound, Rejected
@@ -63,7 +63,7 @@ def test_each_example_is_what_its_schema_says(where: str, schema: Any, example: 
     """They are made by the functions that answer."""
     whole = {**schema, "components": DOCUMENT["components"]}
 
-    assert [error.message for error in Draft202012Validator(whole).iter_errors(example)] == [], where
+    assert [error.message for error in OAS31Validator(whole).iter_errors(example)] == [], where
 
 
 def test_each_example_is_used() -> None:
