@@ -93,18 +93,18 @@ class NotFound(Rejected):
     reason = "NOT_FOUND"
 
 
+class Gone(Rejected):
+    """It was there once, and is there no longer."""
+
+    status = 410
+    reason = "GONE"
+
+
 class Conflict(Rejected):
     """What was asked for does not go with how things stand; it may be asked for again when they have changed."""
 
     status = 409
     reason = "CONFLICT"
-
-
-class Gone(NotFound):
-    """It was there once, and will not come back."""
-
-    status = 410
-    reason = "GONE"
 
 
 class ChangedMeanwhile(Rejected):

@@ -304,16 +304,23 @@ class CompanyStore(Protocol):
     def prefixes(self) -> Mapping[str, str]:
         """Company by bucket prefix."""
 
-    def put_defaults(
-        self, defaults: CompanyDefaults, *, expect: Callable[[CompanyDefaults], None] | None = None
-    ) -> None:
-        """Settle them; `expect` sees what they replace, in the same transaction, and raises to keep that."""
+    def put_defaults(self, defaults: CompanyDefaults) -> None:
+        """Settle them."""
+
+    def change_defaults(self, company: str, change: Callable[[CompanyDefaults], CompanyDefaults]) -> CompanyDefaults:
+        """Apply a pure change in a transaction; `change` may run several times, and may raise: then nothing is."""
 
     def business_ux(self, company: str) -> BusinessUX | None:
         """How its pages look."""
 
-    def put_business_ux(self, row: BusinessUX, *, expect: Callable[[BusinessUX | None], None] | None = None) -> None:
-        """Settle it; `expect` as with the defaults."""
+    def put_business_ux(self, row: BusinessUX) -> None:
+        """Settle it."""
+
+    def change_business_ux(self, company: str, change: Callable[[BusinessUX | None], BusinessUX]) -> BusinessUX:
+        """As `change_defaults`; None stands for nothing settled."""
+
+    def settled(self) -> Mapping[str, tuple[CompanyDefaults, BusinessUX | None]]:
+        """What each company has settled that has settled anything, by its name."""
 
 
 class IdempotencyStore(Protocol):
@@ -468,6 +475,16 @@ class SpeechIntelligence(Protocol):
 
     def section(self, section: SectionKind, conversation_id: str) -> Rows | None:
         """The rows of a section; None where the engine has none yet."""
+
+
+class EnginePages(Protocol):
+    """Pages that the engine may have itself."""
+
+    def own_page(self, conversation_id: str, ux: BusinessUX | None) -> str | None:
+        """The address of the engine's own page of a conversation, in a company's look; None where it has no such pages.
+
+        It grants access to the call: it is shown to whoever asked, and neither stored nor logged.
+        """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

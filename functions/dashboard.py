@@ -24,7 +24,7 @@ from common.model.listing import ORDERS, list_query, page_token
 from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
 from common.model.transcript import RENDERINGS, turns_of
-from functions import _edge
+from functions import _businesses, _edge, _summary
 from functions._operations import Operations, replay_of_class
 from functions._overview import OverviewReader
 from functions._replay import Replayer
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from common.bootstrap import Services
     from common.model.business_ux import BusinessUX
+    from common.model.company import CompanyDefaults
     from common.model.conversation import ConversationMetadata
     from common.model.intelligence import Message, Rows
     from common.model.job import SymblAsyncRequest
@@ -76,6 +77,8 @@ _ROUTES = Map(
         Rule("/ops", endpoint="operations", methods=["GET"]),
         Rule("/ops.json", endpoint="operations_json", methods=["GET"]),
         Rule("/ops/replay", endpoint="replay_class", methods=["POST"]),
+        *_businesses.RULES,
+        *_summary.RULES,
         Rule("/assets/<digest>/<name>", endpoint="asset", methods=["GET"]),
         Rule("/health", endpoint="health", methods=["GET"]),
         Rule("/ready", endpoint="ready", methods=["GET"]),
@@ -84,19 +87,25 @@ _ROUTES = Map(
     ],
     merge_slashes=False,
 )
-#: Probes have no token, and the page that asks for one has its style without it; nothing of a company's is here.
-_OPEN = frozenset({"asset", "health", "ready"})
+#: Probes have no token, the page that asks for one has its style without it, and a summary page's address is its proof.
+_OPEN = frozenset({"asset", "health", "ready"}) | _summary.OPEN
 
 
 def _problem_page(problem: Mapping[str, Any]) -> flask.Response:
+    if _route_of(flask.request) in _summary.OPEN:
+        return _summary.problem_page(problem)
     return _site().page("problem.html", problem=problem)
 
 
 def _is_open(request: flask.Request) -> bool:
+    return _route_of(request) in _OPEN
+
+
+def _route_of(request: flask.Request) -> str | None:
     try:
-        return _route(request)[0] in _OPEN
+        return _route(request)[0]
     except werkzeug.exceptions.HTTPException:
-        return False
+        return None
 
 
 @_edge.page_function(problem_page=_problem_page, is_open=_is_open)
@@ -191,6 +200,7 @@ def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnVa
         media_origin=origin_of(audio_url) if audio_url else None,
         call=call_view(conversation, job, results, position=position),
         audio_url=f"{audio_url}{fragment}" if audio_url else None,
+        share=_summary.share_block(request.args, conversation),
         request_id=flask.g.request_id,
     )
 
@@ -338,10 +348,12 @@ def _put_defaults(request: flask.Request, company: str) -> ResponseReturnValue:
     defaults = defaults_from(company, request.get_data())
     if defaults.prefix:
         expect_own_prefix(defaults, companies.prefixes())
-    companies.put_defaults(
-        defaults,
-        expect=lambda before: expect_match(request.headers.get("If-Match"), etag_of(defaults_answer(before))),
-    )
+
+    def change(before: CompanyDefaults) -> CompanyDefaults:
+        expect_match(request.headers.get("If-Match"), etag_of(defaults_answer(before)))
+        return defaults
+
+    companies.change_defaults(company, change)
     log.event("company_defaults_settled", company=company)
     return _tagged(defaults_answer(defaults))
 
@@ -356,10 +368,11 @@ def _business_ux(request: flask.Request, company: str) -> ResponseReturnValue:
 def _put_business_ux(request: flask.Request, company: str) -> ResponseReturnValue:
     row = business_ux_from(company, request.get_data())
 
-    def expect(before: BusinessUX | None) -> None:
+    def change(before: BusinessUX | None) -> BusinessUX:
         expect_match(request.headers.get("If-Match"), etag_of(business_ux_answer(before)) if before else None)
+        return row
 
-    services().companies.put_business_ux(row, expect=expect)
+    services().companies.change_business_ux(company, change)
     log.event("business_ux_settled", company=company)
     return _tagged(business_ux_answer(row))
 
@@ -384,6 +397,8 @@ def _site() -> Site:
 
 
 _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
+    **_businesses.VIEWS,
+    **_summary.VIEWS,
     "overview": _overview,
     "overview_json": _overview_json,
     "calls": _calls,

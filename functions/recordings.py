@@ -27,6 +27,7 @@ from functions._intake import Intake, expect_company, too_large
 from functions._reading import Reading
 from functions._reindex import Reindexer, reindex_order
 from functions._replay import Replayer
+from functions._sharing import Sharing, share_order
 from functions.api.etags import etag_of_recording, expect_match
 from functions.api.idempotency import named_call
 from functions.api.of_recordings import OPERATIONS
@@ -163,7 +164,13 @@ def _add_json(request: flask.Request) -> AddOutcome:
         return _intake().add_url(fetched, url=url, details=details)
 
 
-# Running again
+# Sharing, running again
+
+
+def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    order = share_order(_edge.json_body(request))
+    shared = Sharing.of_services().share(recording_id, with_transcript=order.transcript)
+    return _edge.json_answer(shared.as_json)
 
 
 def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
@@ -201,6 +208,7 @@ _API = Api(
         "get_transcript": _transcript,
         "get_transcript_file": _transcript_file,
         "get_audio": _audio,
+        "share_recording": _share,
         "replay_recording": _replay,
         "replay_recordings": _replay_many,
         "reindex_recordings": _reindex,

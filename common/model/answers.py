@@ -232,6 +232,15 @@ class BulkReplayAnswer(TypedDict):
     next_page_token: NotRequired[str]
 
 
+class SharedAnswer(TypedDict):
+    """A link to a recording's summary page, for readers outside."""
+
+    url: str
+    expires_at: Instant | None
+    iframe: str
+    allowed_origins: list[str]
+
+
 class RejectionAnswer(TypedDict):
     """An object of the bucket that did not become a recording, with the mend."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING
 
 from werkzeug.http import parse_etags, quote_etag
 
 from common.errors import ChangedMeanwhile
 from common.model.answers import instant, recording_answer
+from common.model.versions import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,10 +17,9 @@ if TYPE_CHECKING:
     from common.model.job import SymblAsyncRequest
 
 
-def etag_of(answer: Mapping[str, object] | list[object]) -> str:
-    """The tag of a JSON answer: the first 80 bits of its SHA-256, in quotes."""
-    text = json.dumps(answer, ensure_ascii=False, sort_keys=True)
-    return quote_etag(hashlib.sha256(text.encode()).hexdigest()[:20])
+def etag_of(answer: Mapping[str, object]) -> str:
+    """The tag of a JSON answer: its version, in quotes."""
+    return quote_etag(version_of(answer))
 
 
 def etag_of_recording(conversation: ConversationMetadata, request: SymblAsyncRequest | None) -> str:
@@ -30,7 +28,7 @@ def etag_of_recording(conversation: ConversationMetadata, request: SymblAsyncReq
     It is known without reading the results, which are stored together with the state of their sections.
     """
     sections = [(section.name, section.count, instant(section.at)) for section in request.sections] if request else []
-    return etag_of([recording_answer(conversation, request), sections])
+    return etag_of({"recording": recording_answer(conversation, request), "sections": sections})
 
 
 def expect_match(given: str | None, current: str | None) -> None:

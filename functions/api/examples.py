@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from common.errors import Problem
-from common.model.answers import recording_answer, rejection_answer
+from common.model.answers import instant, recording_answer, rejection_answer
 from common.model.company import CompanyDefaults
 from common.model.conversation import conversation_of
 from common.model.intake import RejectedObject
@@ -125,6 +125,12 @@ def examples() -> Mapping[str, object]:
         "recordings_page": {"recordings": [basic], "next_page_token": "WyI0ZjUzY2RhMThjMmJhYTBjIiwgIi4uLiJd"},
         "transcript": as_json(turns),
         **{f"transcript {form.media_type}": form.render(turns) for form in RENDERINGS.values()},
+        "shared": {
+            "url": "https://calls.example/summary/9f2c1b7e6d5a4c3b",
+            "expires_at": instant(_WHEN + timedelta(days=30)),
+            "iframe": '<iframe src="https://calls.example/summary/9f2c1b7e6d5a4c3b" title="A call"></iframe>',
+            "allowed_origins": ["https://crm.example"],
+        },
         "bulk_replay": {
             "matched": 2,
             "replayed": 1,

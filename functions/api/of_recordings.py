@@ -7,12 +7,13 @@ from typing import Annotated, NotRequired
 import pydantic
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
-from common.model.answers import BulkReplayAnswer, RecordingAnswer, RecordingsPage, Reindexed
+from common.model.answers import BulkReplayAnswer, RecordingAnswer, RecordingsPage, Reindexed, SharedAnswer
 from common.model.listing import DEFAULT_ORDER, DEFAULT_PAGE_SIZE, MAX_FULL_PAGE_SIZE, MAX_PAGE_SIZE, ORDERS, View
 from common.model.recording import RecordingDetails
 from common.model.replay import BulkReplayOrder, ReplayOrder
 from common.model.transcript import RENDERINGS, TranscriptAnswer
 from functions._reindex import ReindexOrder
+from functions._sharing import ShareOrder
 from functions.api.description import (
     ETAG,
     FILTER,
@@ -248,6 +249,23 @@ OPERATIONS: tuple[Operation, ...] = (
         reasons=("NOT_FOUND", "AUDIO_GONE"),
         curl="curl -L -o call.wav BASE/api/v1/recordings/ID/audio",
         command="./calltrack recordings audio ID --output call.wav",
+    ),
+    Operation(
+        id="share_recording",
+        group="Recordings",
+        method="POST",
+        path=f"{_BASE}/{{recording_id}}:share",
+        summary="Share a summary page",
+        description=(
+            "A link that shows the page to whoever has it, for as long as the company has settled, and HTML that embeds "
+            "it in pages of the company's origins. Made anew at each call; nothing is stored."
+        ),
+        parameters=(RECORDING_ID,),
+        body=Body(models={JSON: ShareOrder}, examples={"without the transcript": {"transcript": False}}),
+        answers={200: Answer(description="The link.", media={JSON: SharedAnswer}, example="shared")},
+        reasons=("NOT_FOUND",),
+        curl="curl BASE/api/v1/recordings/ID:share -H 'Content-Type: application/json' -d '{}'",
+        command="./calltrack recordings share ID",
     ),
     Operation(
         id="replay_recording",

@@ -95,6 +95,9 @@ WORDS: Mapping[str, str] = {
     "total_size": "How many there are; null where only opening each of them could tell.",
     "total_size_is_more": "Whether there are more than `total_size` says.",
     "explanation": "How they were found, and what that has cost.",
+    "expires_at": "Until when the link opens; null: for ever.",
+    "iframe": "HTML that embeds the page.",
+    "transcript": "Whether the page shows what was said.",
     # Running again
     "validate_only": "Whether only to tell what would be done.",
     "filter": "Which recordings, in the query language; it must name a status or a failure class.",

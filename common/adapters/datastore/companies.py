@@ -35,34 +35,55 @@ class DatastoreCompanies:
         )
         return {entity["prefix"]: entity.key.name for entity in query.fetch()}
 
-    def put_defaults(
-        self, defaults: CompanyDefaults, *, expect: Callable[[CompanyDefaults], None] | None = None
-    ) -> None:
-        """Settle them; `expect` sees what they replace, in the same transaction, and raises to keep that."""
-        company = defaults.company
-        after = COMPANY_DEFAULTS.entity(self._client, company, defaults)
-        self._replace(after, expect and (lambda before: expect(defaults_of(before, company))))
+    def put_defaults(self, defaults: CompanyDefaults) -> None:
+        """Settle them."""
+        self._client.put(COMPANY_DEFAULTS.entity(self._client, defaults.company, defaults))
+
+    def change_defaults(self, company: str, change: Callable[[CompanyDefaults], CompanyDefaults]) -> CompanyDefaults:
+        """Apply a pure change in a transaction; `change` may run several times, and may raise: then nothing is."""
+        key = COMPANY_DEFAULTS.key(self._client, company)
+
+        def body(transaction: datastore.Transaction) -> CompanyDefaults:
+            changed = change(defaults_of(self._client.get(key, transaction=transaction), company))
+            transaction.put(COMPANY_DEFAULTS.entity(self._client, company, changed))
+            return changed
+
+        return run_in_transaction(self._client, body)
 
     def business_ux(self, company: str) -> BusinessUX | None:
         """How its pages look; None where nothing was settled."""
         entity = self._client.get(BUSINESS_UX.key(self._client, company))
         return BUSINESS_UX.row_of(entity) if entity else None
 
-    def put_business_ux(self, row: BusinessUX, *, expect: Callable[[BusinessUX | None], None] | None = None) -> None:
-        """Settle it; `expect` as with the defaults."""
-        after = BUSINESS_UX.entity(self._client, row.company, row)
-        self._replace(after, expect and (lambda before: expect(BUSINESS_UX.row_of(before) if before else None)))
+    def put_business_ux(self, row: BusinessUX) -> None:
+        """Settle it."""
+        self._client.put(BUSINESS_UX.entity(self._client, row.company, row))
 
-    def _replace(self, after: datastore.Entity, expect: Callable[[datastore.Entity | None], None] | None) -> None:
-        if expect is None:
-            self._client.put(after)
-            return
+    def change_business_ux(self, company: str, change: Callable[[BusinessUX | None], BusinessUX]) -> BusinessUX:
+        """As `change_defaults`; None stands for nothing settled."""
+        key = BUSINESS_UX.key(self._client, company)
 
-        def body(transaction: datastore.Transaction) -> None:
-            expect(self._client.get(after.key, transaction=transaction))
-            transaction.put(after)
+        def body(transaction: datastore.Transaction) -> BusinessUX:
+            stored = self._client.get(key, transaction=transaction)
+            changed = change(BUSINESS_UX.row_of(stored) if stored else None)
+            transaction.put(BUSINESS_UX.entity(self._client, company, changed))
+            return changed
 
-        run_in_transaction(self._client, body)
+        return run_in_transaction(self._client, body)
+
+    def settled(self) -> Mapping[str, tuple[CompanyDefaults, BusinessUX | None]]:
+        """What each company has settled that has settled anything, by its name: two queries."""
+        defaults = {
+            entity.key.name: COMPANY_DEFAULTS.row_of(entity)
+            for entity in self._client.query(kind=COMPANY_DEFAULTS.name).fetch()
+        }
+        looks = {
+            entity.key.name: BUSINESS_UX.row_of(entity) for entity in self._client.query(kind=BUSINESS_UX.name).fetch()
+        }
+        return {
+            company: (defaults.get(company) or CompanyDefaults.of(company), looks.get(company))
+            for company in sorted({*defaults, *looks})
+        }
 
 
 def defaults_of(entity: datastore.Entity | None, company: str) -> CompanyDefaults:

@@ -170,7 +170,7 @@ def test_a_problem_leads_to_its_explanation(api: Client, installation: Installat
         assert f'id="{operation["operationId"]}"' in page
     assert api.get(f"{BASE}/a/b").get_json()["reason"] == "NOT_FOUND"
     assert api.delete("/api/v1/rejections").get_json()["reason"] == "METHOD_NOT_ALLOWED"
-    assert api.delete("/api/v1/rejections").headers["Allow"] == "GET, HEAD"
+    assert set(api.delete("/api/v1/rejections").headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
 def test_the_description_names_this_installation(api: Client, installation: Installation) -> None:
