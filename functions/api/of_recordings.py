@@ -257,8 +257,8 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}:share",
         summary="Share a summary page",
         description=(
-            "A link that shows the page to whoever has it, for as long as the company has settled, and HTML that embeds "
-            "it in pages of the company's origins. Made anew at each call; nothing is stored."
+            "A link that shows the page to whoever has it, for as long as the company has settled, and HTML that "
+            "embeds it in pages of the company's origins. Made anew at each call; nothing is stored."
         ),
         parameters=(RECORDING_ID,),
         body=Body(models={JSON: ShareOrder}, examples={"without the transcript": {"transcript": False}}),
