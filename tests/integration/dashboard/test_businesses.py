@@ -233,7 +233,7 @@ def test_a_preview_shows_the_form_as_it_stands(client: FlaskClient) -> None:
         assert answer.status_code == 200
         assert EVIL in page.text
         assert page.all("script") == []
-        assert "Left out, color_topics_filter must be a colour" in page.text
+        assert "Left out: Topics must be a colour" in page.text
         assert "Text on the background is shown in #e8eaed" in page.text
         policy = answer.headers["Content-Security-Policy"]
         assert "img-src 'self' https://acme.example;" in policy
