@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -192,6 +193,22 @@ def test_who_comes_second_overwrites_nothing_unseen(client: FlaskClient) -> None
 
     assert client.post(ACME, data={**shown, "summary_url_expires_in": "3600"}, headers=OURS).status_code == 303
     assert settled(client, "business-ux")["display_name"] == "Mine"
+
+
+@pytest.mark.usefixtures("rows")
+def test_of_many_who_save_at_once_one_wins(client: FlaskClient) -> None:
+    """The others are told; what is stored is what the winner sent."""
+    shown = {**values(Page(client.get(ACME, headers=BROWSER).text), "look"), "summary_url_expires_in": "3600"}
+
+    def save(number: int) -> int:
+        sender = client.application.test_client()
+        return sender.post(ACME, data={**shown, "display_name": f"Name {number}"}, headers=OURS).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(save, range(6)))
+
+    assert sorted(answers) == [303, *[412] * 5]
+    assert settled(client, "business-ux")["display_name"] == f"Name {answers.index(303)}"
 
 
 @pytest.mark.usefixtures("rows")
