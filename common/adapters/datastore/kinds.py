@@ -15,6 +15,7 @@ from common.model.capacity import SymblAccount
 from common.model.company import CompanyDefaults
 from common.model.conversation import ConversationMetadata
 from common.model.fairness import DispatchTurns, QueueLane
+from common.model.idempotency import IdempotentCall
 from common.model.intake import RejectedObject
 from common.model.intelligence import SECTIONS
 from common.model.job import SymblAsyncRequest
@@ -74,6 +75,7 @@ BUCKET_SCAN = Kind("BucketScan", BucketScan)
 SWEEP_REPORTS = Kind("SweepReports", SweepReports)
 WEBHOOK_REFUSALS = Kind("WebhookRefusals", WebhookRefusals)
 WAVEFORM = Kind("Waveform", Waveform)
+IDEMPOTENT_CALL = Kind("IdempotentCall", IdempotentCall)
 
 #: Kinds whose entities are put together by hand, with the properties that are indexed.
 AUDIO_FINGERPRINT = "AudioFingerprint"
@@ -102,6 +104,7 @@ ROW_KINDS = (
     SWEEP_REPORTS,
     WEBHOOK_REFUSALS,
     WAVEFORM,
+    IDEMPOTENT_CALL,
 )
 INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
 

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from common.adapters.datastore.companies import DatastoreCompanies
@@ -32,6 +32,7 @@ from tests.integration.dashboard.rows import (
 
 if TYPE_CHECKING:
     from common.model.conversation import ConversationMetadata
+    from common.model.intelligence import Message
     from common.model.job import SymblAsyncRequest
 
 ATTACK = """"><script>alert(1)</script><img src=x onerror='alert(1)'>{{7*7}}"""
@@ -157,6 +158,32 @@ def _call(change: Callable[[ConversationMetadata], ConversationMetadata], *, num
     return arranged
 
 
+def _found_in(scene: Scene) -> str:
+    """A call in a list, looked at through a search, of a company whose disclosure was not said."""
+    trackers = tuple(Tracker(name=name, vocabulary=("x",)) for name in ("Refund Disclosure", "Competitor"))
+    company = scene.playable.truth["company"]
+    DatastoreCompanies(scene.rows.client).put_defaults(CompanyDefaults(company=company, trackers=trackers))
+    scene.archive()
+    return f"/calls/{scene.finished()}?filter=cancel&find=cancel"
+
+
+def _very_long(scene: Scene) -> str:
+    """Four hours of a sample call, said again and again."""
+    call = sample_calls()[0]
+    results = sample_results(call)
+    once = cast("tuple[Message, ...]", results["messages"])
+    length = call.truth["duration_s"] + 8
+    repeated = tuple(
+        dataclasses.replace(message, id=f"{number}-{message.id}", start=message.start + number * length)
+        for number in range(int(4 * 3600 / length))
+        for message in once
+    )
+    results = {**results, "messages": repeated}
+    conversation = dataclasses.replace(sample_conversation(call), duration=timedelta(hours=4))
+    id_ = scene.rows.put(conversation, a_collected_job(conversation, results=results), results)
+    return f"/calls/{id_}?t=1800"
+
+
 def _without_speech(scene: Scene) -> str:
     conversation = a_conversation(name="A line that stayed open")
     results = {section.name: () for section in SECTIONS}
@@ -274,6 +301,9 @@ STATES = (
     State("calls-mistaken", _beside(_everything, "/calls?filter=agnet:x"), "agent", 400),
     State("call", lambda scene: f"/calls/{scene.finished()}", "Transcript"),
     State("call-at-a-moment", lambda scene: f"/calls/{scene.finished()}?t=0:30", "Transcript"),
+    State("call-found", _found_in, "turns"),
+    State("call-by-customer", lambda scene: f"/calls/{scene.finished()}?speaker=customer", "turns"),
+    State("call-very-long", _very_long, "3:45:00"),
     State("call-pending", lambda scene: f"/calls/{scene.in_work(JobStatus.PENDING)}", "appear here"),
     State("call-in-work", lambda scene: f"/calls/{scene.in_work(JobStatus.IN_PROGRESS)}", "appear here"),
     State("call-failed", lambda scene: f"/calls/{scene.failed()}", "The analysis failed"),
