@@ -163,8 +163,8 @@ def _found_in(scene: Scene) -> str:
     trackers = tuple(Tracker(name=name, vocabulary=("x",)) for name in ("Refund Disclosure", "Competitor"))
     company = scene.playable.truth["company"]
     DatastoreCompanies(scene.rows.client).put_defaults(CompanyDefaults(company=company, trackers=trackers))
-    scene.archive()
-    return f"/calls/{scene.finished()}?filter=cancel&find=cancel"
+    ids = dict(zip((call.path for call in sample_calls()), scene.archive(), strict=True))
+    return f"/calls/{ids[scene.playable.path]}?filter=cancel&find=cancel"
 
 
 def _very_long(scene: Scene) -> str:
