@@ -31,11 +31,14 @@ from common.model.search.stems import fold, folded_words
 from common.model.search.tokens import (
     EVERY_CALL,
     LADDERS,
+    MOST_CHARACTERS,
+    PAIRS_LEFT_OUT,
     PREFIX_LENGTHS,
     SECONDS,
     at_least,
     facet,
     less,
+    pairs,
     prefix_term,
     term,
     tracker,
@@ -46,8 +49,9 @@ if TYPE_CHECKING:
 
     from common.model.recording import Role
 
-#: More walks than this would cost more than the page is worth.
-MAX_BRANCHES = 12
+#: A query of Datastore may have 30 alternatives (https://cloud.google.com/datastore/docs/concepts/queries).
+MAX_BRANCHES = 24
+_PAIR = 2
 _IN_FLIGHT = frozenset({"pending", "submitting", "scheduled", "in_progress"})
 
 
@@ -57,6 +61,9 @@ class Token:
 
     text: str
     is_term: bool = False
+
+
+_LEFT_OUT = Token(PAIRS_LEFT_OUT, is_term=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +108,8 @@ class Plan:
 
     @property
     def is_one_walk(self) -> bool:
-        """Whether one query answers it."""
-        return len(self.branches) == 1 and not self.branches[0].excluded
+        """Whether one query finds all that is worth opening."""
+        return not any(branch.excluded for branch in self.branches)
 
     def explained(self) -> dict[str, object]:
         """For people who ask why a query is slow."""
@@ -177,7 +184,8 @@ def _narrow(node: Node) -> Branches:
 def _product(factors: Sequence[Branches]) -> Branches:
     found: Branches = _ALL
     for factor in factors:
-        found = _limited(one.and_then(other) for one in found for other in factor)
+        both = (one.and_then(other) for one in found for other in factor)
+        found = _limited(branch for branch in both if not _is_empty(branch))
     return found
 
 
@@ -209,8 +217,11 @@ def _limited(branches: Iterable[Branch]) -> Branches:
 
 def _is_empty(branch: Branch) -> bool:
     since, until = branch.time.since, branch.time.until
-    nowhen = since is not None and until is not None and since >= until
-    return nowhen or any(group <= branch.required for group in branch.excluded)
+    if since is not None and until is not None and since >= until:
+        return True
+    if _LEFT_OUT in branch.required and any(token.text.startswith("w:") for token in branch.required - {_LEFT_OUT}):
+        return True
+    return any(group <= branch.required for group in branch.excluded)
 
 
 # Conditions
@@ -222,8 +233,7 @@ def _bounds(node: Node) -> tuple[Branches, Branches]:  # noqa: PLR0911  # one pe
         case Word(text, prefix, by):
             return _word(text, prefix=prefix, by=by)
         case Phrase(words, by):
-            folded = [word for text in words for word in folded_words(text)]
-            return _having(*(Token(term(word, by=by), is_term=True) for word in folded)), _NONE
+            return _phrase([word for text in words for word in folded_words(text)], by=by)
         case Tracker():
             return _tracker(node)
         case Equals(Facet.STATUS, value):
@@ -240,6 +250,16 @@ def _bounds(node: Node) -> tuple[Branches, Branches]:  # noqa: PLR0911  # one pe
 
 def _having(*tokens: Token) -> Branches:
     return (Branch(required=frozenset(tokens)),)
+
+
+def _phrase(words: Sequence[str], *, by: Role | None) -> tuple[Branches, Branches]:
+    """Calls in which each two of the words follow each other; of some calls it is known only that they have them all."""
+    follow = [Token(text, is_term=True) for text in pairs(words)]
+    occur = [Token(term(word, by=by), is_term=True) for word in words]
+    if not follow:
+        return _having(*occur), _NONE
+    exactly = _having(*follow) if len(words) == _PAIR and by is None and max(map(len, words)) <= MOST_CHARACTERS else _NONE
+    return (*_having(*follow, *(occur if by else ())), *_having(*occur, _LEFT_OUT)), exactly
 
 
 def _word(text: str, *, prefix: bool, by: Role | None) -> tuple[Branches, Branches]:
