@@ -59,7 +59,7 @@ class Reading:
         if query.count:
             answer |= _counted(search.count())
         if query.explain:
-            answer["explanation"] = {**search.plan.explained(), **dataclasses.asdict(search.effort)}
+            answer["explanation"] = search.explained()
         return answer
 
     def turns(self, recording_id: RecordingId) -> list[Turn]:

@@ -26,6 +26,7 @@ from common.model.search.query import (
     Phrase,
     Tracker,
     Word,
+    conditions,
 )
 from common.model.search.stems import fold, folded_words
 from common.model.search.tokens import (
@@ -105,28 +106,12 @@ class Plan:
     branches: tuple[Branch, ...]
     exact: bool
     asks_status: bool = False
+    undecided: tuple[Node, ...] = ()  #: conditions of which the document decides, since no token tells
 
     @property
-    def is_one_walk(self) -> bool:
+    def is_one_query(self) -> bool:
         """Whether one query finds all that is worth opening."""
         return not any(branch.excluded for branch in self.branches)
-
-    def explained(self) -> dict[str, object]:
-        """For people who ask why a query is slow."""
-        return {
-            "exact": self.exact,
-            "branches": [
-                {
-                    "required": [token.text for token in sorted(branch.walked)],
-                    "excluded": [
-                        [token.text for token in sorted(group)] for group in sorted(map(sorted, branch.excluded))
-                    ],
-                    "since": branch.time.since,
-                    "until": branch.time.until,
-                }
-                for branch in self.branches
-            ],
-        }
 
 
 def plan_of(node: Node) -> Plan:
@@ -145,8 +130,9 @@ def plan_of(node: Node) -> Plan:
         exact=exact,
         asks_status=any(
             isinstance(part, Equals) and part.facet is Facet.STATUS and fold(part.value) in _IN_FLIGHT
-            for part in _conditions(node)
+            for part in conditions(node)
         ),
+        undecided=tuple(dict.fromkeys(part for part in conditions(node) if not _is_decided(part))),
     )
 
 
@@ -248,17 +234,24 @@ def _bounds(node: Node) -> tuple[Branches, Branches]:  # noqa: PLR0911  # one pe
     raise AssertionError(node)
 
 
+def _is_decided(condition: Node) -> bool:
+    wide, narrow = _bounds(condition)
+    return wide == narrow
+
+
 def _having(*tokens: Token) -> Branches:
     return (Branch(required=frozenset(tokens)),)
 
 
 def _phrase(words: Sequence[str], *, by: Role | None) -> tuple[Branches, Branches]:
-    """Calls in which each two of the words follow each other; of some calls it is known only that they have them all."""
+    """Calls in which each two of the words follow each other, and those of which no token says what follows what."""
     follow = [Token(text, is_term=True) for text in pairs(words)]
     occur = [Token(term(word, by=by), is_term=True) for word in words]
     if not follow:
         return _having(*occur), _NONE
-    exactly = _having(*follow) if len(words) == _PAIR and by is None and max(map(len, words)) <= MOST_CHARACTERS else _NONE
+    exactly = (
+        _having(*follow) if len(words) == _PAIR and by is None and max(map(len, words)) <= MOST_CHARACTERS else _NONE
+    )
     return (*_having(*follow, *(occur if by else ())), *_having(*occur, _LEFT_OUT)), exactly
 
 
@@ -327,14 +320,3 @@ def _ladder(figure: Figure, comparison: Comparison, value: float) -> tuple[Branc
     return tuple(b for text in wide for b in _having(Token(text))), tuple(
         b for text in narrow for b in _having(Token(text))
     )
-
-
-def _conditions(node: Node) -> Iterable[Node]:
-    match node:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _conditions(part)
-        case Not(part):
-            yield from _conditions(part)
-        case _:
-            yield node

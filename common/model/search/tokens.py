@@ -54,7 +54,7 @@ LADDERS: Mapping[Figure, Sequence[float]] = {
 SECONDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 
 
-def entry_of(document: CallDocument) -> IndexEntry:
+def entry_of(document: CallDocument, *, most_terms: int = MOST_TERMS) -> IndexEntry:
     """The document as it is stored.
 
     Whatever an engine answers, it can be stored: of a call with more tokens than an entity may index, pairs of words
@@ -62,7 +62,7 @@ def entry_of(document: CallDocument) -> IndexEntry:
     """
     facets = sorted(facets_of(document), key=lambda token: (token.startswith("topic:"), token))[:MOST_FACETS]
     found, pairs = terms_of(document), pairs_of(document)
-    found |= pairs if len(found) + len(pairs) <= MOST_TERMS else {PAIRS_LEFT_OUT}
+    found |= pairs if len(found) + len(pairs) <= most_terms else {PAIRS_LEFT_OUT}
     terms = sorted(found, key=lambda token: (token.startswith("p:"), token.count(":"), token))
     return IndexEntry(
         recording_id=document.recording_id,
@@ -71,7 +71,7 @@ def entry_of(document: CallDocument) -> IndexEntry:
         created_at=document.created_at,
         duration_s=document.duration_s,
         polarity=document.polarity,
-        terms=tuple(sorted(terms[:MOST_TERMS])),
+        terms=tuple(sorted(terms[:most_terms])),
         facets=tuple(sorted(facets)),
         document=document.packed(),
     )
