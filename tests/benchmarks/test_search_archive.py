@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 READ_PER_RESULT = 5
 _ARCHIVE = 100_000
-_SMALL = 400
+_SMALL = 520
 _REPEATS = 5
 _INDEXES = load_indexes(ROOT / "deploy" / "index.yaml")
 
@@ -158,6 +158,14 @@ def test_a_list_is_one_query_one_lookup_and_one_count(small: Archive) -> None:
             **({"Lookup": 1} if page.results else {}),
             **({"RunAggregationQuery": 1} if has_count else {}),
         }, shape
+
+
+def test_a_page_may_be_longer_than_a_lookup(small: Archive) -> None:
+    """Datastore looks up a thousand keys at once; a page of a thousand calls has two keys for each."""
+    page = small.page(Shape("list", ""), size=_SMALL)
+
+    assert page.results == _SMALL
+    assert page.reads.rpcs["Lookup"] == 2
 
 
 def test_rows_are_what_a_commit_makes_of_them() -> None:

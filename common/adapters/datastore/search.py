@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from google.cloud.datastore.query import And, Or, PropertyFilter
 
 from common.adapters.datastore.calls import keys_of_call, new_call, put_anew
+from common.adapters.datastore.keys import look_up
 from common.adapters.datastore.kinds import CALL_INDEX, SYMBL_ASYNC_REQUEST
 from common.adapters.datastore.paging import run_page
 from common.adapters.datastore.transactions import run_in_transaction
@@ -90,10 +91,8 @@ class DatastoreSearchIndex:
         return [_opened(entity) for entity in query.fetch(limit=limit)]
 
     def open(self, keys: Sequence[CallKey]) -> list[tuple[CallKey, CallDocument]]:
-        """Those of `keys` that exist, in that order: one lookup."""
-        if not keys:
-            return []
-        entities = self._client.get_multi([CALL_INDEX.key(self._client, key) for key in keys])
+        """Those of `keys` that exist, in that order: one lookup for each thousand."""
+        entities = look_up(self._client, [CALL_INDEX.key(self._client, key) for key in keys])
         return sorted((_opened(entity) for entity in entities), key=lambda found: found[0])
 
     def fetch_sorted(
