@@ -35,6 +35,7 @@ _TRACE = re.compile(r"([0-9a-f]{32})")
 _TITLES: Mapping[str, str] = {
     "INVALID": "What was sent cannot be used",
     "NOT_FOUND": "There is no such thing",
+    "GONE": "No longer there",
     "FORBIDDEN": "Not allowed in this way",
     "NOT_REPLAYABLE": "Nothing to run again",
     "TOO_LARGE": "Too large for this way in",
@@ -47,6 +48,7 @@ _CODES: Mapping[int, str] = {
     404: "NOT_FOUND",
     405: "INVALID_ARGUMENT",
     409: "ABORTED",
+    410: "NOT_FOUND",
     413: "INVALID_ARGUMENT",
     415: "INVALID_ARGUMENT",
     429: "RESOURCE_EXHAUSTED",

@@ -187,6 +187,7 @@ REPLAY_COLUMNS: tuple[Column, ...] = (
     Column("outcome", "OUTCOME"),
     Column("reason", "REASON"),
 )
+SHARE_COLUMNS: tuple[Column, ...] = (Column("url", "URL"), Column("expires_at", "EXPIRES", moment), Column("iframe"))
 TURN_COLUMNS: tuple[Column, ...] = (
     Column("start", "TIME", length, right=True),
     Column("end"),

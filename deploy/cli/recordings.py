@@ -1,4 +1,4 @@
-"""`calltrack recordings ...`: add, list, get, transcript, wait, replay, open."""
+"""`calltrack recordings ...`: add, list, get, transcript, wait, replay, share, open."""
 
 from __future__ import annotations
 
@@ -344,6 +344,35 @@ def replay(  # one parameter per flag
         batch.places = {id_: [id_] for id_ in replaying.replayed}
         batch.follow(timeout=None)
     context.exit(combined([*batch.exits.values(), *(code for code in replaying.exits if code is not Exit.OK)]))
+
+
+@common_options()
+@recordings.command(
+    epilog=_GLOBALS,
+    examples=(
+        "calltrack recordings share ID",
+        "calltrack recordings share ID --no-transcript --format 'value(url)'",
+        "calltrack recordings share ID --format 'value(iframe)'",
+    ),
+)
+@click.argument("recording_id", metavar="ID", type=RecordingId())
+@click.option("--transcript/--no-transcript", default=True, help="Whether the page has the transcript.")
+@click.pass_context
+def share(context: click.Context, recording_id: str, transcript: bool) -> None:  # noqa: FBT001  # click's
+    """Make a link to a recording's summary page, for readers outside.
+
+    Whoever has the link can read the page until it expires.
+    """
+    settings = settings_of(context)
+    shared = settings.api().share(recording_id, transcript=transcript)
+    if settings.form().kind != "table":
+        _write(settings, [shared], columns=formats.SHARE_COLUMNS, many=False)
+        return
+    print(shared["url"], file=settings.around.stdout)
+    settings.say(
+        f"it works until {formats.moment(shared['expires_at'])}" if shared["expires_at"] else "it never expires"
+    )
+    settings.say(f"to embed it: {formats.printable(shared['iframe'])}")
 
 
 @common_options()
