@@ -19,6 +19,7 @@ from common.ports import CallKey, RequestStore, SearchIndex
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from common.model.answers import Explanation
     from common.model.lifecycle import JobStatus
     from common.model.recording import RecordingId
     from common.model.search.document import CallDocument
@@ -113,7 +114,7 @@ class Search:
         (group,) = branch.excluded
         return all_of_them - self._counted([Branch(branch.required | group, time=branch.time)])
 
-    def explained(self) -> dict[str, object]:
+    def explained(self) -> Explanation:
         """How the query is answered, and what that has cost so far."""
         return explained(self.plan, self.effort)
 

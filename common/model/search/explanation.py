@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from common.model.search.grammar import as_machines_write
 
 if TYPE_CHECKING:
+    from common.model.answers import ExplainedBranch, Explanation
     from common.model.search.plan import Branch, Plan
     from common.model.search.results import Effort
 
 
-def explained(plan: Plan, effort: Effort) -> dict[str, object]:
+def explained(plan: Plan, effort: Effort) -> Explanation:
     """A sentence, the plan's branches with their tokens (`common.model.search.tokens`), and what was read."""
     return {
         "summary": _summary(plan, effort),
         "exact": plan.exact,
         "decided_by_the_call": [as_machines_write(condition) for condition in plan.undecided],
         "branches": [_branch(branch) for branch in plan.branches],
-        **dataclasses.asdict(effort),
+        "queries": effort.queries,
+        "lookups": effort.lookups,
+        "counts": effort.counts,
+        "keys_read": effort.keys_read,
+        "calls_read": effort.calls_read,
+        "requests_read": effort.requests_read,
+        "calls_set_aside": effort.calls_set_aside,
         "stopped_early": bool(effort.stopped_early),
     }
 
 
-def _branch(branch: Branch) -> dict[str, object]:
+def _branch(branch: Branch) -> ExplainedBranch:
     return {
         "required": [token.text for token in sorted(branch.walked)],
         "excluded": [[token.text for token in group] for group in sorted(map(sorted, branch.excluded))],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +12,13 @@ from common.model.search.grammar import parse
 from common.model.search.plan import plan_of
 from common.model.search.results import Effort
 
+if TYPE_CHECKING:
+    from common.model.answers import Explanation
+
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def explanation(text: str, **effort: int) -> dict[str, Any]:
+def explanation(text: str, **effort: int) -> Explanation:
     return explained(plan_of(parse(text, now=NOW)), Effort(**effort))
 
 
