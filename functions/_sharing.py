@@ -23,6 +23,7 @@ from common.ports import CompanyStore, RecordingStore
 from functions import _edge
 
 if TYPE_CHECKING:
+    from common.model.answers import SharedAnswer
     from common.model.recording import RecordingId
 
 #: Of the links of a company that has settled nothing of how its pages look; as `BusinessUX` has it by default.
@@ -56,7 +57,7 @@ class Shared:
         )
 
     @property
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> SharedAnswer:
         """As the API answers."""
         return {
             "url": self.url,

@@ -30,6 +30,7 @@ _PROBE_S = 3
 _LIST_S = 15
 _LIST_RETRY = DEFAULT_RETRY.with_timeout(20)  # the sweep, which waits, comes again
 _LISTED = "items(name,generation,size,contentType,md5Hash,timeCreated),nextPageToken"
+_OUT_OF_REACH = (google_errors.ServerError, google_errors.RetryError, requests.RequestException)
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
@@ -43,8 +44,15 @@ class CloudAudioStore:
         self._signer = signer
 
     def find(self, name: str, generation: int | None = None) -> StoredObject | None:
-        """One generation of an object (None: the current one); None where it is gone."""
-        blob = self._bucket.get_blob(name, generation=generation)
+        """One generation of an object (None: the current one); None where it is gone.
+
+        Raises:
+            TryLater: when the bucket is out of reach.
+        """
+        try:
+            blob = self._bucket.get_blob(name, generation=generation)
+        except _OUT_OF_REACH as error:
+            raise TryLater(f"the bucket is out of reach: {error}") from error
         if blob is None or (generation is not None and blob.generation != generation):
             return None
         return self._stored(blob)
@@ -64,7 +72,7 @@ class CloudAudioStore:
         )
         try:
             blobs = next(listing.pages, ())
-        except (google_errors.ServerError, google_errors.RetryError, requests.RequestException) as error:
+        except _OUT_OF_REACH as error:
             raise TryLater(f"the bucket cannot be listed: {error}") from error
         return Page(items=[self._stored(blob) for blob in blobs], next_cursor=listing.next_page_token)
 

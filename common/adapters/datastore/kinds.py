@@ -15,6 +15,7 @@ from common.model.capacity import SymblAccount
 from common.model.company import CompanyDefaults
 from common.model.conversation import ConversationMetadata
 from common.model.fairness import DispatchTurns, QueueLane
+from common.model.idempotency import IdempotentCall
 from common.model.intake import RejectedObject
 from common.model.intelligence import SECTIONS
 from common.model.job import SymblAsyncRequest
@@ -72,6 +73,7 @@ REJECTED_OBJECT = Kind("RejectedObject", RejectedObject, frozenset({"rejected_at
 BUCKET_SCAN = Kind("BucketScan", BucketScan)
 SWEEP_REPORTS = Kind("SweepReports", SweepReports)
 WEBHOOK_REFUSALS = Kind("WebhookRefusals", WebhookRefusals)
+IDEMPOTENT_CALL = Kind("IdempotentCall", IdempotentCall)
 
 #: Kinds whose entities are put together by hand, with the properties that are indexed.
 AUDIO_FINGERPRINT = "AudioFingerprint"
@@ -99,6 +101,7 @@ ROW_KINDS = (
     BUCKET_SCAN,
     SWEEP_REPORTS,
     WEBHOOK_REFUSALS,
+    IDEMPOTENT_CALL,
 )
 INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
 
