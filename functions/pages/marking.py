@@ -27,6 +27,8 @@ def nothing(_: Role, __: str) -> Sequence[tuple[int, int]]:
 
 def typed(text: str) -> Marker:
     """Wherever this is written, whatever its case."""
+    if not text.strip():
+        return nothing
     wanted = re.compile(re.escape(" ".join(text.split())).replace(r"\ ", r"\s+"), re.IGNORECASE)
     return lambda _, said: [found.span() for found in wanted.finditer(said)]
 
