@@ -7,6 +7,7 @@ CalltrackError
 │   └── OutcomeUnknown       the engine may have a job of it: never send again before looking for that job
 ├── Rejected                 the caller has to change something; `problems` names the fields and the mend
 │   ├── NotFound
+│   ├── Gone
 │   ├── Conflict
 │   ├── Forbidden
 │   ├── TooLarge
@@ -89,6 +90,13 @@ class NotFound(Rejected):
 
     status = 404
     reason = "NOT_FOUND"
+
+
+class Gone(Rejected):
+    """There was such a thing, and somebody has deleted it."""
+
+    status = 410
+    reason = "GONE"
 
 
 class Conflict(Rejected):

@@ -19,6 +19,7 @@ from common import log
 from common.bootstrap import services
 from common.errors import NotFound, Problem, Rejected
 from common.model.answers import instant, recording_answer
+from common.model.deletion import deletion_reason
 from common.model.intelligence import SECTIONS
 from common.model.job import request_id_of
 from common.model.listing import ORDERS, list_query, page_token
@@ -26,6 +27,7 @@ from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
 from common.model.transcript import as_srt, as_text, as_vtt, turns_of
 from functions import _edge
+from functions._delete import Deleter, gone_if_deleted
 from functions._operations import Operations, replay_of_class
 from functions._overview import OverviewReader
 from functions._replay import Replayer
@@ -74,6 +76,7 @@ _ROUTES = Map(
         Rule("/calls", endpoint="calls", methods=["GET"]),
         Rule("/calls/<recording_id>", endpoint="call", methods=["GET"]),
         Rule("/calls/<recording_id>/replay", endpoint="replay", methods=["POST"]),
+        Rule("/calls/<recording_id>/delete", endpoint="delete", methods=["POST"]),
         Rule("/calls/<recording_id>.json", endpoint="call_json", methods=["GET"]),
         Rule("/calls/<recording_id>.<any(vtt, srt, txt):rendering>", endpoint="transcript", methods=["GET"]),
         Rule("/ops", endpoint="operations", methods=["GET"]),
@@ -112,7 +115,8 @@ def dashboard(request: flask.Request) -> ResponseReturnValue:
         endpoint, arguments = _route(request)
     except werkzeug.exceptions.NotFound:
         raise NotFound(f"There is nothing at {request.path}; {_site().link('/calls')} lists the calls.") from None
-    with log.context(recording=arguments.get("recording_id")):
+    recording_id = arguments.get("recording_id")
+    with log.context(recording=recording_id), gone_if_deleted(lambda: services().deletions, recording_id):
         return _VIEWS[endpoint](request, **arguments)
 
 
@@ -205,6 +209,19 @@ def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
     s = services()
     Replayer(requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()).one(
         recording_id, order
+    )
+    return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
+
+
+def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """The form at the end of a call's page; the page that follows says that the call was deleted."""
+    _edge.expect_same_origin(request)
+    given = request.form.to_dict()
+    if given.pop("confirm", None) != "yes":
+        raise Rejected([Problem("confirm", "must be ticked: a deleted recording cannot be had back")])
+    s = services()
+    Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock).delete(
+        recording_id, by=_edge.caller(), reason=deletion_reason(given)
     )
     return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
 
@@ -382,6 +399,7 @@ _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "calls": _calls,
     "call": _call,
     "replay": _replay,
+    "delete": _delete,
     "call_json": _call_json,
     "transcript": _transcript,
     "operations": _operations,

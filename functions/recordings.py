@@ -24,10 +24,11 @@ from werkzeug.routing import Map, Rule
 from common import log
 from common.adapters.audio_probe import probe
 from common.bootstrap import services
-from common.errors import NotFound, Problem, Rejected, TooLarge, TryLater
+from common.errors import Gone, NotFound, Problem, Rejected, TooLarge, TryLater
 from common.model.answers import recording_answer
 from common.model.company import CompanyDefaults, company_of_object
 from common.model.conversation import ConversationMetadata, conversation_of, expect_fit
+from common.model.deletion import deletion_reason
 from common.model.intake import (
     DETAILS_KEY,
     MAX_OBJECT_METADATA_BYTES,
@@ -61,6 +62,7 @@ from common.ports import (
     TaskQueue,
 )
 from functions import _edge
+from functions._delete import Deleter, deletion_answer, gone_if_deleted
 from functions._reindex import Reindexer
 from functions._replay import Replayer
 from functions._search import Search
@@ -116,6 +118,9 @@ class Intake:
             with self.audio.open(stored) as content:
                 properties = probe(content, size=stored.size)
             outcome = self._ingest(stored, details, properties)
+        except Gone:  # its object has not been deleted yet, or was seen just before
+            log.event("object_ignored", object=name, generation=generation, gone=True)
+            return None
         except Rejected as error:
             self._reject(stored, reason=str(error), problems=error.problems)
             return None
@@ -178,7 +183,7 @@ class Intake:
         stored = self._store(name, content, content_type=content_type, details=details, now=now)
         outcome = self._ingest(stored, details, properties)
         if outcome.recording_id != stored.recording_id:  # somebody else sent the same audio at the same time
-            self.audio.delete(stored)
+            self.audio.delete(stored.name, stored.generation)
         if DETAILS_KEY not in stored.metadata:  # they were kept beside it
             self.intake.forget_details(name)
         # The object's own event may have been quicker: the recording is new all the same.
@@ -358,6 +363,7 @@ _ROUTES = Map([
     Rule("/api/v1/recordings:reindex", endpoint="reindex", methods=["POST"]),
     Rule("/api/v1/recordings/<recording_id>:replay", endpoint="replay", methods=["POST"]),
     Rule("/api/v1/recordings/<recording_id>", endpoint="get", methods=["GET"]),
+    Rule("/api/v1/recordings/<recording_id>", endpoint="delete", methods=["DELETE"]),
     Rule("/api/v1/recordings/<recording_id>/transcript", endpoint="transcript", methods=["GET"]),
     Rule("/api/v1/recordings/<recording_id>/transcript.<rendering>", endpoint="transcript", methods=["GET"]),
 ])  # fmt: skip
@@ -367,7 +373,8 @@ _ROUTES = Map([
 def recordings(request: flask.Request) -> ResponseReturnValue:
     """Entry point of /api/v1/recordings."""
     endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
-    with log.context(recording=arguments.get("recording_id")):
+    recording_id = arguments.get("recording_id")
+    with log.context(recording=recording_id), gone_if_deleted(lambda: services().deletions, recording_id):
         return _VIEWS[endpoint](request, **arguments)
 
 
@@ -379,6 +386,14 @@ def _transcript(_: flask.Request, recording_id: RecordingId, rendering: str | No
     if rendering is not None and rendering not in _RENDERINGS:
         raise NoRoute(f"a transcript comes as JSON, or as .{', .'.join(_RENDERINGS)}")
     return _reading().transcript(recording_id, rendering)
+
+
+def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """200 with what was kept of it; the same call again goes on where this one was stopped."""
+    reason = deletion_reason(request.args)
+    s = services()
+    deleter = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock)
+    return _edge.json_answer(deletion_answer(deleter.delete(recording_id, by=_edge.caller(), reason=reason)))
 
 
 def _replay_many(request: flask.Request) -> ResponseReturnValue:
@@ -468,6 +483,7 @@ _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "list": _list,
     "add": _add,
     "get": _get,
+    "delete": _delete,
     "transcript": _transcript,
     "replay": _replay,
     "replay_many": _replay_many,

@@ -114,6 +114,12 @@ class Api:
         headers = {"Content-Type": "application/json"}
         return self._call("POST", path, data=json.dumps(order), headers=headers, mends={"NOT_REPLAYABLE": see})
 
+    def delete(self, recording_id: str, reason: str) -> Answer:
+        """Delete a recording; what is kept of it, and what is still owed."""
+        path = f"{_RECORDINGS}/{quote(recording_id, safe='')}"
+        mends = {"NOT_DELETABLE": f"calltrack recordings wait {recording_id}"}
+        return _object(self._call("DELETE", path, params={"reason": reason}, mends=mends), having="owed")
+
     def transcript(self, recording_id: str) -> Answer:
         """Turns, as the API gives them."""
         return _object(self._transcript(recording_id, ""), having="turns")
