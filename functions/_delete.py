@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from common import log
+from common.adapters.outages import passing_fault
 from common.errors import CalltrackError, NotFound
 from common.model.answers import instant
 from common.model.deletion import DeletedRecording, Duty, deleted_recording, gone
@@ -79,11 +80,12 @@ class Deleter:
         """Whether it is done; one that fails keeps neither the others nor other recordings from their turn."""
         try:
             self._do(duty, deleted)
-        except CalltrackError as error:
-            log.warning("deletion_deferred", duty=duty, error=type(error).__name__, reason=str(error))
-            return False
         except Exception as error:  # noqa: BLE001  # whatever it is: what is owed stays owed, and is tried again
-            log.defect("deletion_broke", error, duty=duty)
+            expected = error if isinstance(error, CalltrackError) else passing_fault(error)
+            if expected is None:
+                log.defect("deletion_broke", error, duty=duty)
+            else:
+                log.warning("deletion_deferred", duty=duty, error=type(expected).__name__, reason=str(expected))
             return False
         return True
 

@@ -15,13 +15,16 @@ import functions_framework
 from werkzeug.exceptions import HTTPException
 
 from common import log
+from common.adapters.outages import passing_fault
 from common.bootstrap import services
 from common.errors import AccountRefused, Forbidden, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from flask.typing import ResponseReturnValue
+
+    from common.model.transcript import Rendering, Turn
 
     View = Callable[[flask.Request], ResponseReturnValue]
     ProblemPage = Callable[[Mapping[str, Any]], flask.Response]
@@ -113,13 +116,13 @@ def internal_function(view: View) -> View:
             return {"deferred": str(error)}, 503
         try:
             return view(request)
-        except (TryLater, AccountRefused, UnreadableAnswer) as error:
-            log.warning("task_deferred", error=type(error).__name__, reason=str(error))
-            return {"deferred": str(error)}, 503
         except Rejected as error:
             log.defect("task_unusable", error)
             return {"unusable": str(error)}, 200
         except Exception as error:  # noqa: BLE001  # the outermost frame: the queue tries again, the log has it all
+            if passing_fault(error) or isinstance(error, (AccountRefused, UnreadableAnswer)):
+                log.warning("task_deferred", error=type(error).__name__, reason=str(error))
+                return {"deferred": str(error)}, 503
             log.defect("task_failed", error)
             return {"defect": type(error).__name__}, 500
 
@@ -177,6 +180,11 @@ def json_answer(body: Mapping[str, object], status: int = 200) -> flask.Response
     return flask.Response(json.dumps(body, ensure_ascii=False) + "\n", status=status, content_type="application/json")
 
 
+def text_answer(rendering: Rendering, turns: Sequence[Turn]) -> flask.Response:
+    """A transcript as a file."""
+    return flask.Response(rendering.render(turns), content_type=f"{rendering.media_type}; charset=utf-8")
+
+
 def problem(error: Rejected, *, headers: Mapping[str, str] | None = None) -> flask.Response:
     """An answer of RFC 9457 that names the fields and the mend."""
     return _problem(
@@ -213,15 +221,6 @@ def _answering_problems(view: View) -> View:
             return view(request)
         except Rejected as error:
             return problem(error)
-        except TryLater as error:
-            log.warning("call_deferred", reason=str(error))
-            return _problem(
-                503,
-                reason="UNAVAILABLE",
-                title="Not possible right now",
-                detail=f"{error}; try again in a few seconds",
-                headers={"Retry-After": RETRY_AFTER_S},
-            )
         except HTTPException as error:
             response = _problem(
                 error.code or 500,
@@ -234,6 +233,16 @@ def _answering_problems(view: View) -> View:
                     response.headers[name] = value
             return response
         except Exception as error:  # noqa: BLE001  # the outermost frame: the caller learns an id, the log everything
+            passing = passing_fault(error)
+            if passing is not None:
+                log.warning("call_deferred", error=type(error).__name__, reason=str(error))
+                return _problem(
+                    503,
+                    reason="UNAVAILABLE",
+                    title="Not possible right now",
+                    detail=f"{passing}; try again in a few seconds",
+                    headers={"Retry-After": RETRY_AFTER_S},
+                )
             log.defect("call_failed", error)
             return _problem(
                 500,

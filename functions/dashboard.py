@@ -25,7 +25,7 @@ from common.model.job import request_id_of
 from common.model.listing import ORDERS, list_query, page_token
 from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
-from common.model.transcript import as_srt, as_text, as_vtt, turns_of
+from common.model.transcript import RENDERINGS, turns_of
 from functions import _edge
 from functions._delete import Deleter, gone_if_deleted
 from functions._operations import Operations, replay_of_class
@@ -47,7 +47,7 @@ from functions.pages.readiness import Readiness
 from functions.pages.site import Site, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from flask.typing import ResponseReturnValue
 
@@ -58,17 +58,11 @@ if TYPE_CHECKING:
     from common.model.job import SymblAsyncRequest
     from common.model.listing import ListQuery
     from common.model.recording import RecordingId
-    from common.model.transcript import Turn
 
 #: How long the audio of an open page can be played.
 AUDIO_LIFETIME = timedelta(hours=1)
 REJECTIONS = 100
 _MESSAGES = tuple(section for section in SECTIONS if section.name == "messages")
-_TRANSCRIPTS: Mapping[str, tuple[str, Callable[[Sequence[Turn]], str]]] = {
-    "vtt": ("text/vtt", as_vtt),
-    "srt": ("application/x-subrip", as_srt),
-    "txt": ("text/plain", as_text),
-}
 _ROUTES = Map(
     [
         Rule("/", endpoint="overview", methods=["GET"]),
@@ -78,7 +72,7 @@ _ROUTES = Map(
         Rule("/calls/<recording_id>/replay", endpoint="replay", methods=["POST"]),
         Rule("/calls/<recording_id>/delete", endpoint="delete", methods=["POST"]),
         Rule("/calls/<recording_id>.json", endpoint="call_json", methods=["GET"]),
-        Rule("/calls/<recording_id>.<any(vtt, srt, txt):rendering>", endpoint="transcript", methods=["GET"]),
+        Rule("/calls/<recording_id>.<any(vtt, srt, txt, md):rendering>", endpoint="transcript", methods=["GET"]),
         Rule("/ops", endpoint="operations", methods=["GET"]),
         Rule("/ops.json", endpoint="operations_json", methods=["GET"]),
         Rule("/ops/replay", endpoint="replay_class", methods=["POST"]),
@@ -250,8 +244,7 @@ def _transcript(_: flask.Request, recording_id: RecordingId, rendering: str) -> 
             f"There is no transcript: the recording is {job.status if job else 'unknown'}.",
             reason="TRANSCRIPT_NOT_READY",
         )
-    content_type, render = _TRANSCRIPTS[rendering]
-    return flask.Response(render(turns_of(messages, conversation)), content_type=f"{content_type}; charset=utf-8")
+    return _edge.text_answer(RENDERINGS[rendering], turns_of(messages, conversation))
 
 
 def _found(

@@ -136,6 +136,18 @@ def wait_until_settled(url: str, *, count: int) -> list[dict[str, Any]]:
     raise AssertionError(f"not settled in {PATIENCE_S} s: {states}")
 
 
+def wait_until_gone(url: str) -> None:
+    """Until nobody answers there: the system ends a killed process's children in its own time."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up_at:
+        try:
+            requests.get(f"{url}/health", timeout=5)
+        except requests.ConnectionError:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"somebody still answers at {url}")
+
+
 def is_settled(recording: dict[str, Any]) -> bool:
     return bool(recording["request"]["status"] == "failed" or recording["results"]["state"] == "complete")
 

@@ -1,16 +1,18 @@
-"""A transcript for people and programs: turns, and the same as WebVTT, SubRip and plain text. Pure."""
+"""A transcript for people and programs: turns, and the same as WebVTT, SubRip, plain text and Markdown. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
 import html
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from common.model.intelligence import Sentiment, Word
 from common.model.recording import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
 
     from common.model.intelligence import Message
     from common.model.recording import Speaker
@@ -102,6 +104,36 @@ def as_text(turns: Sequence[Turn]) -> str:
     return "".join(f"[{clock(turn.start)}] {_line(turn.name)}: {_line(turn.text)}\n" for turn in turns)
 
 
+def as_markdown(turns: Sequence[Turn]) -> str:
+    """A paragraph per turn, under the speaker's name and the time; whoever speaks on is not named again."""
+    parts = []
+    before: str | None = None
+    for turn in turns:
+        name = _line(turn.name)
+        if name != before:
+            parts.append(f"**{_plain(name)}** [{clock(turn.start)}]\n")
+        parts.append(f"{_plain(_line(turn.text))}\n")
+        before = name
+    return "\n".join(parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendering:
+    """A file that a transcript can be had as."""
+
+    media_type: str
+    render: Callable[[Sequence[Turn]], str]
+
+
+#: By the suffix of the file.
+RENDERINGS: Mapping[str, Rendering] = {
+    "vtt": Rendering("text/vtt", as_vtt),
+    "srt": Rendering("application/x-subrip", as_srt),
+    "txt": Rendering("text/plain", as_text),
+    "md": Rendering("text/markdown", as_markdown),
+}
+
+
 def clock(seconds: float) -> str:
     """m:ss, or h:mm:ss from an hour on."""
     whole = int(seconds)
@@ -122,3 +154,17 @@ def _line(text: str) -> str:
 
 def _voice(name: str) -> str:
     return " ".join(html.escape(name, quote=False).split()).replace(">", "") or "Speaker"
+
+
+#: What CommonMark reads as markup anywhere in a line, and what only begins a block
+#: (https://spec.commonmark.org/0.31.2/#backslash-escapes).
+_MARKUP = re.compile(r"[\\`*_\[\]<>&~|]|^(?:[#+=-]|\d{1,9}(?=[.)]))")
+
+
+def _plain(line: str) -> str:
+    """`line` as Markdown that shows exactly it."""
+    return _MARKUP.sub(lambda found: _escaped(found[0]), line)
+
+
+def _escaped(sign: str) -> str:
+    return f"{sign}\\" if sign.isdigit() else f"\\{sign}"

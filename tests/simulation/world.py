@@ -29,10 +29,10 @@ from common.model.replay import ReplayOrder
 from common.model.tasks import Stage
 from deploy.local.datastore import wire
 from functions._delete import Deleter
+from functions._intake import Intake
 from functions._replay import Replayer
 from functions.collect import Collector
 from functions.dispatch import dispatch
-from functions.recordings import Intake
 from functions.submit import Submitter
 from functions.sweep import Sweeper
 from functions.webhook import event_of, receive

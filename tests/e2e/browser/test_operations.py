@@ -9,7 +9,6 @@ import pytest
 
 from common.model.job import FailureClass
 from common.model.lifecycle import JobStatus
-from tests.e2e.browser.axe import violations
 from tests.integration.dashboard.flow import Flow
 
 if TYPE_CHECKING:
@@ -26,20 +25,6 @@ POLL_MS = 10_500
 def flow(rows: CallRows) -> Flow:
     """An empty pipeline."""
     return Flow(rows, datetime.now(UTC))
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1240])
-def test_it_is_accessible(visitor: Visitor, flow: Flow, scheme: str, width: int) -> None:
-    """axe-core finds nothing against it, whether the pipeline is busy or a part cannot be read."""
-    flow.of_everything()
-    with visitor.visit("/ops", color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True) as page:
-        assert violations(page) == []
-
-        flow.spoil("SymblSlot", "slot-0099")
-        page.reload()
-        page.get_by_text("cannot be read right now").wait_for()
-        assert violations(page) == []
 
 
 def test_nothing_sticks_out_of_it(visitor: Visitor, flow: Flow) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy.local.identity import Identity
+from tests.datastore_faults import refusing
 from tests.factories import a_wav
 from tests.symbl_stand_in import refusing_url
 
@@ -54,3 +55,19 @@ def test_a_task_that_can_never_succeed_is_not_repeated(installation: Installatio
     """Without ids, or for a request that nobody knows: 200."""
     assert installation.call_internal(target, {}).status_code == 200
     assert installation.call_internal(target, {"request_id": "unknown-1", "attempt_id": "a"}).status_code == 200
+
+
+@pytest.mark.parametrize("target", ["dispatch_jobs", "submit_job", "collect_results"])
+def test_while_datastore_is_away_a_task_is_asked_for_again(
+    installation: Installation, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """503 and a warning: it is nobody's mistake."""
+    body = {"request_id": "one-1", "attempt_id": "a"}
+    with (
+        refusing(installation.datastore_server, "lookup"),
+        refusing(installation.datastore_server, "run_query"),
+        refusing(installation.datastore_server, "begin_transaction"),
+    ):
+        assert installation.call_internal(target, body).status_code == 503
+
+    assert '"severity": "ERROR"' not in capsys.readouterr().out

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.model.intelligence import Message, Person, Sentiment
 from common.model.recording import Role
-from common.model.transcript import as_json, as_srt, as_text, as_vtt, clock, turns_of
+from common.model.transcript import as_json, as_markdown, as_srt, as_text, as_vtt, clock, turns_of
 from tests.factories import a_conversation, a_message
 
 messages = st.builds(
@@ -82,3 +82,27 @@ def test_every_message_is_one_cue_in_the_order_of_time(given_: list[Message]) ->
         assert starts == sorted(starts)
         assert all(start <= cue.split(" --> ")[1] for start, cue in zip(starts, cues, strict=True))
     assert as_text(turns).count("\n") == len(given_)
+
+
+def test_markdown_names_a_speaker_once_for_what_they_say_in_a_row() -> None:
+    """A paragraph per turn, with the time at which the speaker began."""
+    ann, carl = Person(name="Ann Agent"), Person(name="Carl Customer")
+    said = [
+        a_message(1, start=1, text="Hello.", speaker=ann),
+        a_message(2, start=3, text="How can I help?", speaker=ann),
+        a_message(3, start=65, text="My bill.", speaker=carl),
+    ]
+
+    assert as_markdown(turns_of(said, a_conversation())) == (
+        "**Ann Agent** [0:01]\n\nHello.\n\nHow can I help?\n\n**Carl Customer** [1:05]\n\nMy bill.\n"
+    )
+
+
+def test_nothing_that_is_said_becomes_markup() -> None:
+    """Neither in a line nor at its beginning."""
+    texts = ["# 1 *really* <b>", "1. first", "- no", "12) then"]
+    said = [a_message(number, start=number, text=text) for number, text in enumerate(texts)]
+
+    paragraphs = as_markdown(turns_of(said, a_conversation())).split("\n\n")[1:]
+
+    assert [p.strip() for p in paragraphs] == [r"\# 1 \*really\* \<b\>", r"1\. first", r"\- no", r"12\) then"]

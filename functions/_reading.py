@@ -1,0 +1,95 @@
+"""Recordings as the API shows them: the step behind the reading half of /api/v1/recordings."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, cast
+
+from common.errors import NotFound
+from common.model.answers import recording_answer
+from common.model.intelligence import SECTIONS, SectionState
+from common.model.listing import ORDERS, page_token
+from common.model.search.results import COUNTED
+from common.model.transcript import turns_of
+from common.ports import RecordingStore, RequestStore, ResultStore, SearchIndex
+from functions._search import Search
+
+if TYPE_CHECKING:
+    from common.model.conversation import ConversationMetadata
+    from common.model.intelligence import Message
+    from common.model.job import SymblAsyncRequest
+    from common.model.listing import ListQuery
+    from common.model.recording import RecordingId
+    from common.model.transcript import Turn
+
+_MESSAGES = next(section for section in SECTIONS if section.name == "messages")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Recordings as the API shows them."""
+
+    recordings: RecordingStore
+    requests: RequestStore
+    results: ResultStore
+    index: SearchIndex
+
+    def one(self, recording_id: RecordingId) -> dict[str, object]:
+        """Metadata, request and all results."""
+        conversation, request = self._expect(recording_id)
+        found = self.results.get_all(SECTIONS, request.conversation_id) if request and request.conversation_id else {}
+        return recording_answer(conversation, request, results=found)
+
+    def basic(self, recording_id: RecordingId) -> dict[str, object]:
+        """Metadata and request."""
+        return recording_answer(*self._expect(recording_id))
+
+    def page(self, query: ListQuery) -> dict[str, object]:
+        """Recordings without results: for the usual filter one query and one lookup."""
+        search = Search(index=self.index, requests=self.requests, query=query.asked)
+        page = search.page(size=query.size, after=query.after, order=ORDERS[query.order])
+        rows = self.recordings.with_requests([call.recording_id for call in page.calls])
+        answer: dict[str, object] = {
+            "recordings": [
+                recording_answer(*rows[call.recording_id]) for call in page.calls if call.recording_id in rows
+            ]
+        }
+        if page.next_key:
+            answer["next_page_token"] = page_token(page.next_key, query)
+        if query.count:
+            answer |= _counted(search.count())
+        if query.explain:
+            answer["explanation"] = {**search.plan.explained(), **dataclasses.asdict(search.effort)}
+        return answer
+
+    def turns(self, recording_id: RecordingId) -> list[Turn]:
+        """What was said.
+
+        Raises:
+            NotFound: there is no such recording, or no transcript of it yet.
+        """
+        conversation, request = self._expect(recording_id)
+        has_messages = request is not None and any(
+            section.name == "messages" and section.state is SectionState.STORED for section in request.sections
+        )
+        if request is None or request.conversation_id is None or not has_messages:
+            raise NotFound(
+                f"There is no transcript yet: the recording is {request.status if request else 'unknown'}. "
+                "Look at its request's status and ask again.",
+                reason="TRANSCRIPT_NOT_READY",
+            )
+        messages = cast("tuple[Message, ...]", self.results.get(_MESSAGES, request.conversation_id))
+        return turns_of(messages, conversation)
+
+    def _expect(self, recording_id: RecordingId) -> tuple[ConversationMetadata, SymblAsyncRequest | None]:
+        conversation, request = self.recordings.with_request(recording_id)
+        if conversation is None:
+            raise NotFound(f"There is no recording {recording_id!r}; GET /api/v1/recordings lists them.")
+        return conversation, request
+
+
+def _counted(count: int | None) -> dict[str, object]:
+    """`total_size` null: only opening every call could tell."""
+    if count == COUNTED:
+        return {"total_size": COUNTED - 1, "total_size_is_more": True}
+    return {"total_size": count}
