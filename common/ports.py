@@ -129,17 +129,8 @@ class RequestStore(Protocol):
     def due(self, *, now: datetime, limit: int) -> list[SymblAsyncRequest]:
         """Those that are owed a look, the longest overdue first."""
 
-    def page(
-        self,
-        *,
-        size: int,
-        cursor: str | None,
-        newest_first: bool,
-        company: str | None,
-        status: JobStatus | None,
-        failure_class: FailureClass | None = None,
-    ) -> Page[SymblAsyncRequest]:
-        """Requests by the time at which they were added."""
+    def page(self, *, size: int, cursor: str | None) -> Page[SymblAsyncRequest]:
+        """All of them, those first that were added first."""
 
     def count_pending(self) -> int:
         """How many wait for a slot."""

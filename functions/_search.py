@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from common.model.lifecycle import JobStatus
     from common.model.recording import RecordingId
     from common.model.search.document import CallDocument
-    from common.model.search.plan import Branch
+    from common.model.search.plan import Branch, Summand
     from common.ports import CallKey
 
 #: A page opens at most so many calls for each that was asked for; what is left is the next page's.
@@ -76,18 +76,10 @@ class Search:
 
     def count(self) -> int | None:
         """How many calls the answer has, at most COUNTED; None where only opening them could tell."""
-        if not self.plan.branches:
-            return 0
-        if not self.plan.exact or len(self.plan.branches) > 1:
+        summands = self.plan.summands
+        if summands is None:
             return None
-        branch = self.plan.branches[0]
-        if len(branch.excluded) > 1:
-            return None
-        all_of_them = self.index.count(branch.walked, branch.time, up_to=COUNTED)
-        if not branch.excluded or all_of_them == COUNTED:
-            return all_of_them if not branch.excluded else None
-        (group,) = branch.excluded
-        return all_of_them - self.index.count(branch.required | group, branch.time, up_to=COUNTED)
+        return counted(summands, [self.index.count(part.tokens, part.time, up_to=COUNTED) for part in summands])
 
     def _means(self, document: CallDocument) -> bool:
         return matches(self.query, document, status=self._statuses.get(document.recording_id))
@@ -146,6 +138,13 @@ class Search:
             keys_read=self.effort.keys_read + keys_read,
             calls_read=self.effort.calls_read + calls_read,
         )
+
+
+def counted(summands: Sequence[Summand], counts: Sequence[int]) -> int | None:
+    """The number of calls that these counts make up; None where one that matters went no further than COUNTED."""
+    if len(summands) > 1 and COUNTED in counts:
+        return None
+    return sum(part.sign * count for part, count in zip(summands, counts, strict=True))
 
 
 def _distinct(keys: Iterator[CallKey]) -> Iterator[CallKey]:

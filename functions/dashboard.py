@@ -25,15 +25,19 @@ from common.model.job import request_id_of
 from common.model.listing import ORDERS, list_query, page_token
 from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
+from common.model.search.facets import Facet
+from common.model.search.grammar import as_people_write, parse
+from common.model.search.query import conjunction
 from common.model.transcript import RENDERINGS, turns_of
 from functions import _edge
 from functions._delete import Deleter, gone_if_deleted
+from functions._facets import FacetReader
 from functions._operations import Operations, replay_of_class
 from functions._overview import OverviewReader
 from functions._replay import Replayer
 from functions._search import Search
 from functions.pages.call import call_view, position_of, position_text
-from functions.pages.calls import Paging, call_rows, chips, found_in_words
+from functions.pages.calls import Paging, call_rows, chips, found_in_words, with_counts
 from functions.pages.company_settings import (
     business_ux_answer,
     business_ux_from,
@@ -41,13 +45,15 @@ from functions.pages.company_settings import (
     defaults_from,
     expect_own_prefix,
 )
+from functions.pages.facets import facet_bar
 from functions.pages.operations import Replayed, operations_answer, operations_view
 from functions.pages.overview import overview_answer, overview_view
 from functions.pages.readiness import Readiness
 from functions.pages.site import Site, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from flask.typing import ResponseReturnValue
 
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
     from common.model.job import SymblAsyncRequest
     from common.model.listing import ListQuery
     from common.model.recording import RecordingId
+    from common.model.search.facets import Offer
 
 #: How long the audio of an open page can be played.
 AUDIO_LIFETIME = timedelta(hours=1)
@@ -68,6 +75,7 @@ _ROUTES = Map(
         Rule("/", endpoint="overview", methods=["GET"]),
         Rule("/overview.json", endpoint="overview_json", methods=["GET"]),
         Rule("/calls", endpoint="calls", methods=["GET"]),
+        Rule("/calls/facets", endpoint="calls_facets", methods=["GET"]),
         Rule("/calls/<recording_id>", endpoint="call", methods=["GET"]),
         Rule("/calls/<recording_id>/replay", endpoint="replay", methods=["POST"]),
         Rule("/calls/<recording_id>/delete", endpoint="delete", methods=["POST"]),
@@ -149,21 +157,27 @@ def _overview_reader(s: Services) -> OverviewReader:
 
 
 def _calls(request: flask.Request) -> ResponseReturnValue:
-    """The list, or what a search finds: one query, one lookup and one count."""
+    """The list, or what a search finds: one query, one lookup and one count; facets are counted on demand."""
     s = services()
-    query = list_query(
-        {name: value for name, value in request.args.items() if name != "trail" and value}, now=s.clock()
-    )
+    chosen = request.args.getlist("and")
+    if chosen:
+        return flask.redirect(_site().link("/calls", **_narrowed(request, chosen, now=s.clock())))
+    query = _list_query(request, now=s.clock())
     search = Search(index=s.search, requests=s.requests, query=query.asked)
     page = search.page(size=query.size, after=query.after, order=ORDERS[query.order])
     requests = s.requests.get_many([request_id_of(call.recording_id) for call in page.calls])
     rows = call_rows(page.calls, {job.recording_id: job for job in requests.values()}, asked=query.asked)
     first, more = query.after is None, page.next_key is not None
+    conditions = chips(query)
+    if conditions and first and not rows:
+        conditions = with_counts(conditions, _facet_reader(s).count([chip.rest for chip in conditions]))
+    shows_counts = request.args.get("counts") == "true"
     return _site().page(
         "calls.html",
         rows=rows,
         filter=query.filter,
-        chips=chips(query),
+        chips=conditions,
+        bar=facet_bar(query.asked, _facets(s, query) if shows_counts else None),
         found=found_in_words(search.count(), shown=len(rows), first=first, more=more),
         paging=Paging(
             token=request.args.get("page_token"),
@@ -173,6 +187,35 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
         ),
         public_base_url=s.settings.public_base_url,
     )
+
+
+def _calls_facets(request: flask.Request) -> ResponseReturnValue:
+    """The lists above the calls, with their counts: what the page's script puts in place of those without."""
+    s = services()
+    query = _list_query(request, now=s.clock())
+    return _site().page("facets.html", bar=facet_bar(query.asked, _facets(s, query)), kept=_kept(request, query))
+
+
+def _list_query(request: flask.Request, *, now: datetime) -> ListQuery:
+    """The parameters of the list, without those that are the page's own."""
+    own = {"trail", "counts"}
+    return list_query({name: value for name, value in request.args.items() if name not in own and value}, now=now)
+
+
+def _narrowed(request: flask.Request, chosen: Sequence[str], *, now: datetime) -> dict[str, str]:
+    """The parameters of the search that the form of facets asks for."""
+    texts = [request.args.get("filter", ""), *chosen]
+    asked = conjunction(parse(text, now=now) for text in texts)
+    kept = {name: request.args[name] for name in ("order_by", "page_size", "counts") if name in request.args}
+    return kept | {"filter": as_people_write(asked)}
+
+
+def _facet_reader(s: Services) -> FacetReader:
+    return FacetReader(index=s.search, requests=s.requests, statistics=s.statistics)
+
+
+def _facets(s: Services, query: ListQuery) -> list[Offer]:
+    return _facet_reader(s).read(query.asked, Facet, now=s.clock())
 
 
 def _kept(request: flask.Request, query: ListQuery) -> dict[str, str]:
@@ -390,6 +433,7 @@ _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "overview": _overview,
     "overview_json": _overview_json,
     "calls": _calls,
+    "calls_facets": _calls_facets,
     "call": _call,
     "replay": _replay,
     "delete": _delete,

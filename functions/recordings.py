@@ -24,6 +24,7 @@ from common.model.replay import BulkReplayOrder, ReplayOrder, order_from_json
 from common.model.transcript import RENDERINGS, as_json
 from functions import _edge
 from functions._delete import Deleter, deletion_answer, gone_if_deleted
+from functions._facets import FacetReader, facets_answer
 from functions._intake import Intake, expect_company, too_large
 from functions._reading import Reading
 from functions._reindex import Reindexer
@@ -103,7 +104,13 @@ def _reindex(request: flask.Request) -> ResponseReturnValue:
 
 
 def _list(request: flask.Request) -> ResponseReturnValue:
-    return _edge.json_answer(_reading().page(list_query(request.args, now=services().clock())))
+    s = services()
+    query = list_query(request.args, now=s.clock())
+    answer = _reading().page(query)
+    if query.facets:
+        reader = FacetReader(index=s.search, requests=s.requests, statistics=s.statistics)
+        answer["facets"] = facets_answer(reader.read(query.asked, query.facets, now=s.clock()))
+    return _edge.json_answer(answer)
 
 
 def _add(request: flask.Request) -> ResponseReturnValue:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from common.errors import Problem, Rejected
 from common.model.search.document import CallState
@@ -91,6 +91,14 @@ class Branch:
         return self.required or frozenset({Token(EVERY_CALL)})
 
 
+class Summand(NamedTuple):
+    """Calls in a time that have all of some tokens, added to a number or taken from it."""
+
+    sign: int
+    tokens: frozenset[Token]
+    time: TimeRange
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """Branches to be merged; `exact` where what they find is the answer, and can be counted without a look at it."""
@@ -103,6 +111,17 @@ class Plan:
     def is_one_walk(self) -> bool:
         """Whether one query answers it."""
         return len(self.branches) == 1 and not self.branches[0].excluded
+
+    @property
+    def summands(self) -> tuple[Summand, ...] | None:
+        """Counts that make up the number of calls; None where only opening calls could tell it."""
+        if not self.branches:
+            return ()
+        branch = self.branches[0]
+        if not self.exact or len(self.branches) > 1 or len(branch.excluded) > 1:
+            return None
+        having = Summand(1, branch.walked, branch.time)
+        return (having, *(Summand(-1, branch.required | group, branch.time) for group in branch.excluded))
 
     def explained(self) -> dict[str, object]:
         """For people who ask why a query is slow."""
