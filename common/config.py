@@ -60,6 +60,9 @@ class Settings(pydantic.BaseModel):
     webhook_base_url: BaseUrl
     webhook_secrets: Annotated[Secrets, pydantic.Field(min_length=1)]
 
+    share_secrets: Secrets = ()
+    share_base_url: BaseUrl | None = None
+
     tasks_location: str = "us-central1"
     tasks_target_base_url: BaseUrl
     tasks_service_account: str
@@ -83,6 +86,16 @@ class Settings(pydantic.BaseModel):
     sweep_interval_s: Whole = 60
     sweep_floor_s: Whole = 60
     bucket_scan_interval_h: Whole = 24
+
+    @property
+    def link_secrets(self) -> tuple[str, ...]:
+        """What links to summary pages are signed with: the first signs, all are accepted."""
+        return tuple(secret.get_secret_value() for secret in self.share_secrets or self.webhook_secrets)
+
+    @property
+    def link_base_url(self) -> str:
+        """Where links to summary pages lead."""
+        return self.share_base_url or self.public_base_url
 
     @property
     def sweep_floor(self) -> timedelta:

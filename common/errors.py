@@ -93,7 +93,7 @@ class NotFound(Rejected):
 
 
 class Gone(Rejected):
-    """There was such a thing, and somebody has deleted it."""
+    """It was there once, and is there no longer."""
 
     status = 410
     reason = "GONE"

@@ -297,8 +297,17 @@ class CompanyStore(Protocol):
     def put_defaults(self, defaults: CompanyDefaults) -> None:
         """Settle them."""
 
+    def change_defaults(self, company: str, change: Callable[[CompanyDefaults], CompanyDefaults]) -> CompanyDefaults:
+        """Apply a pure change in a transaction; `change` may run several times, and may raise: then nothing is."""
+
     def business_ux(self, company: str) -> BusinessUX | None:
         """How its pages look."""
+
+    def change_business_ux(self, company: str, change: Callable[[BusinessUX | None], BusinessUX]) -> BusinessUX:
+        """As `change_defaults`; None stands for nothing settled."""
+
+    def settled(self) -> Mapping[str, tuple[CompanyDefaults, BusinessUX | None]]:
+        """What each company has settled that has settled anything, by its name."""
 
     def put_business_ux(self, row: BusinessUX) -> None:
         """Settle it."""
@@ -477,6 +486,16 @@ class SpeechIntelligence(Protocol):
 
     def delete_conversation(self, conversation_id: str) -> None:
         """Have the engine forget a conversation; that it has none is as good."""
+
+
+class EnginePages(Protocol):
+    """Pages that the engine may have itself."""
+
+    def own_page(self, conversation_id: str, ux: BusinessUX | None) -> str | None:
+        """The address of the engine's own page of a conversation, in a company's look; None where it has no such pages.
+
+        It grants access to the call: it is shown to whoever asked, and neither stored nor logged.
+        """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

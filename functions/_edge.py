@@ -35,8 +35,9 @@ _TRACE = re.compile(r"([0-9a-f]{32})")
 _TITLES: Mapping[str, str] = {
     "INVALID": "What was sent cannot be used",
     "NOT_FOUND": "There is no such thing",
+    "GONE": "No longer there",
     "FORBIDDEN": "Not allowed in this way",
-    "GONE": "This recording was deleted",
+    "DELETED": "This recording was deleted",
     "NOT_DELETABLE": "It cannot be deleted yet",
     "NOT_REPLAYABLE": "Nothing to run again",
     "TOO_LARGE": "Too large for this way in",

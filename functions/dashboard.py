@@ -29,7 +29,7 @@ from common.model.search.facets import Facet
 from common.model.search.grammar import as_people_write, parse
 from common.model.search.query import conjunction
 from common.model.transcript import RENDERINGS, turns_of
-from functions import _edge
+from functions import _businesses, _edge, _summary
 from functions._delete import Deleter, gone_if_deleted
 from functions._facets import FacetReader
 from functions._operations import Operations, replay_of_class
@@ -84,6 +84,8 @@ _ROUTES = Map(
         Rule("/ops", endpoint="operations", methods=["GET"]),
         Rule("/ops.json", endpoint="operations_json", methods=["GET"]),
         Rule("/ops/replay", endpoint="replay_class", methods=["POST"]),
+        *_businesses.RULES,
+        *_summary.RULES,
         Rule("/assets/<digest>/<name>", endpoint="asset", methods=["GET"]),
         Rule("/health", endpoint="health", methods=["GET"]),
         Rule("/ready", endpoint="ready", methods=["GET"]),
@@ -95,19 +97,25 @@ _ROUTES = Map(
     ],
     merge_slashes=False,
 )
-#: Probes have no token, and the page that asks for one has its style without it; nothing of a company's is here.
-_OPEN = frozenset({"asset", "health", "ready"})
+#: Probes have no token, the page that asks for one has its style without it, and a summary page's address is its proof.
+_OPEN = frozenset({"asset", "health", "ready"}) | _summary.OPEN
 
 
 def _problem_page(problem: Mapping[str, Any]) -> flask.Response:
+    if _route_of(flask.request) in _summary.OPEN:
+        return _summary.problem_page(problem)
     return _site().page("problem.html", problem=problem)
 
 
 def _is_open(request: flask.Request) -> bool:
+    return _route_of(request) in _OPEN
+
+
+def _route_of(request: flask.Request) -> str | None:
     try:
-        return _route(request)[0] in _OPEN
+        return _route(request)[0]
     except werkzeug.exceptions.HTTPException:
-        return False
+        return None
 
 
 @_edge.page_function(problem_page=_problem_page, is_open=_is_open)
@@ -235,6 +243,7 @@ def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnVa
         media_origin=origin_of(audio_url) if audio_url else None,
         call=call_view(conversation, job, results, position=position),
         audio_url=f"{audio_url}{fragment}" if audio_url else None,
+        share=_summary.share_block(request.args, conversation),
         request_id=flask.g.request_id,
     )
 
@@ -430,6 +439,8 @@ def _site() -> Site:
 
 
 _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
+    **_businesses.VIEWS,
+    **_summary.VIEWS,
     "overview": _overview,
     "overview_json": _overview_json,
     "calls": _calls,

@@ -29,6 +29,7 @@ from functions._intake import Intake, expect_company, too_large
 from functions._reading import Reading
 from functions._reindex import Reindexer
 from functions._replay import Replayer
+from functions._sharing import Sharing, share_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +48,7 @@ _ROUTES = Map([
     Rule("/api/v1/recordings:replay", endpoint="replay_many", methods=["POST"]),
     Rule("/api/v1/recordings:reindex", endpoint="reindex", methods=["POST"]),
     Rule("/api/v1/recordings/<recording_id>:replay", endpoint="replay", methods=["POST"]),
+    Rule("/api/v1/recordings/<recording_id>:share", endpoint="share", methods=["POST"]),
     Rule("/api/v1/recordings/<recording_id>", endpoint="get", methods=["GET"]),
     Rule("/api/v1/recordings/<recording_id>", endpoint="delete", methods=["DELETE"]),
     Rule("/api/v1/recordings/<recording_id>/transcript", endpoint="transcript", methods=["GET"]),
@@ -129,6 +131,12 @@ def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
     return _edge.json_answer(_reading().basic(recording_id))
 
 
+def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    order = share_order(_edge.json_body(request))
+    shared = Sharing.of_services().share(recording_id, with_transcript=order.transcript)
+    return _edge.json_answer(shared.as_json)
+
+
 def _add_multipart(request: flask.Request) -> AddOutcome:
     audio: FileStorage | None = request.files.get("audio")
     if audio is None:
@@ -172,6 +180,7 @@ _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "transcript": _transcript,
     "replay": _replay,
     "replay_many": _replay_many,
+    "share": _share,
     "reindex": _reindex,
 }
 

@@ -142,7 +142,8 @@ def gone(deleted: DeletedRecording) -> Gone:
     who = deleted.by if "@" in deleted.by else "whoever runs this installation"
     return Gone(
         f"Recording {deleted.id} was deleted with all its results, on {deleted.deleted_at:%Y-%m-%d at %H:%M} UTC by "
-        f"{deleted.by}. Ask {who} about it; the reason is kept."
+        f"{deleted.by}. Ask {who} about it; the reason is kept.",
+        reason="DELETED",
     )
 
 

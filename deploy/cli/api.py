@@ -120,6 +120,12 @@ class Api:
         mends = {"NOT_DELETABLE": f"calltrack recordings wait {recording_id}"}
         return _object(self._call("DELETE", path, params={"reason": reason}, mends=mends), having="owed")
 
+    def share(self, recording_id: str, *, transcript: bool) -> Answer:
+        """A link to a recording's summary page: `url`, `expires_at`, `iframe`, `allowed_origins`."""
+        path = f"{_RECORDINGS}/{quote(recording_id, safe='')}:share"
+        body, headers = json.dumps({"transcript": transcript}), {"Content-Type": "application/json"}
+        return _object(self._call("POST", path, data=body, headers=headers), having="url")
+
     def transcript(self, recording_id: str) -> Answer:
         """Turns, as the API gives them."""
         return _object(self._transcript(recording_id, ""), having="turns")

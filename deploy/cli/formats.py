@@ -194,6 +194,7 @@ DELETION_COLUMNS: tuple[Column, ...] = (
     Column("reason", "REASON"),
     Column("owed"),
 )
+SHARE_COLUMNS: tuple[Column, ...] = (Column("url", "URL"), Column("expires_at", "EXPIRES", moment), Column("iframe"))
 TURN_COLUMNS: tuple[Column, ...] = (
     Column("start", "TIME", length, right=True),
     Column("end"),

@@ -1,4 +1,4 @@
-"""`calltrack recordings ...`: add, list, get, transcript, wait, replay, delete, open."""
+"""`calltrack recordings ...`: add, list, get, transcript, wait, replay, delete, share, open."""
 
 from __future__ import annotations
 
@@ -387,6 +387,35 @@ def _confirm_deletion(recording_id: str, reason: str, settings: Settings) -> Non
     if answer.strip() != recording_id:
         detail = "the answer was not the recording's id; nothing was changed"
         raise CommandFailed(Problem(title="Not deleted", detail=detail, exit=Exit.FAILED, code="CANCELLED"))
+
+
+@common_options()
+@recordings.command(
+    epilog=_GLOBALS,
+    examples=(
+        "calltrack recordings share ID",
+        "calltrack recordings share ID --no-transcript --format 'value(url)'",
+        "calltrack recordings share ID --format 'value(iframe)'",
+    ),
+)
+@click.argument("recording_id", metavar="ID", type=RecordingId())
+@click.option("--transcript/--no-transcript", default=True, help="Whether the page has the transcript.")
+@click.pass_context
+def share(context: click.Context, recording_id: str, transcript: bool) -> None:  # noqa: FBT001  # click's
+    """Make a link to a recording's summary page, for readers outside.
+
+    Whoever has the link can read the page until it expires.
+    """
+    settings = settings_of(context)
+    shared = settings.api().share(recording_id, transcript=transcript)
+    if settings.form().kind != "table":
+        _write(settings, [shared], columns=formats.SHARE_COLUMNS, many=False)
+        return
+    print(shared["url"], file=settings.around.stdout)
+    settings.say(
+        f"it works until {formats.moment(shared['expires_at'])}" if shared["expires_at"] else "it never expires"
+    )
+    settings.say(f"to embed it: {formats.printable(shared['iframe'])}")
 
 
 @common_options()

@@ -113,17 +113,24 @@ class Site:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
 
-    def page(self, template: str, *, media_origin: str | None = None, **context: object) -> flask.Response:
-        """A page that loads nothing from elsewhere but audio from `media_origin`."""
+    def page(
+        self,
+        template: str,
+        *,
+        media_origin: str | None = None,
+        policy: Mapping[str, str] | None = None,
+        **context: object,
+    ) -> flask.Response:
+        """A page that loads nothing from elsewhere but audio from `media_origin`; `policy` widens or narrows that."""
         html = _templates().get_template(template).render(link=self.link, asset_link=self.asset_link, **context)
         response = flask.Response(html, content_type="text/html; charset=utf-8")
-        response.headers["Content-Security-Policy"] = content_security_policy(media_origin)
+        response.headers["Content-Security-Policy"] = content_security_policy(media_origin, policy)
         return response
 
 
-def content_security_policy(media_origin: str | None = None) -> str:
+def content_security_policy(media_origin: str | None = None, changes: Mapping[str, str] | None = None) -> str:
     """The policy of every page: scripts, styles and data of our own only, none of them inline."""
-    policy = {**_POLICY, "media-src": media_origin or _POLICY["media-src"]}
+    policy = {**_POLICY, "media-src": media_origin or _POLICY["media-src"], **(changes or {})}
     return "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from common.model.business_ux import BusinessUX
     from common.model.intelligence import Rows, SectionKind
     from common.model.job import AttemptId
     from common.model.lifecycle import JobStatus
@@ -48,6 +49,8 @@ READ_S = 60
 SUBMIT_PATH = "/v1/process/audio/url"
 TOKEN_PATH = "/oauth2/token:generate"  # noqa: S105  # a path
 _RENEW_BEFORE = timedelta(seconds=60)
+#: What an engine without pages of its own answers.
+_HAS_NONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 #: Characters of what the engine says that an error's reason repeats; its exchange has more.
 _REASON = 300
 
@@ -178,6 +181,31 @@ class SymblClient:
         """DELETE it; a conversation that is not there has been deleted before."""
         with self._reading(f"/v1/conversations/{conversation_id}", method="DELETE"):
             pass
+
+    def own_page(self, conversation_id: str, ux: BusinessUX | None) -> str | None:
+        """The address of the engine's own page of a conversation; None where it has no such pages."""
+        token = self._bearer()
+        path = f"/v1/conversations/{conversation_id}/experiences"
+        body = protocol.experience_body(ux)
+        with _Call(
+            method="POST", path=path, body=body, secrets=self._secrets(token), withheld="a URL that grants access"
+        ) as call:
+            try:
+                answer = call.answer = self._session.post(
+                    f"{self._base_url}{path}",
+                    json=body,
+                    headers=_authorization(token),
+                    timeout=(CONNECT_S, READ_S),
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise TryLater(f"the engine did not answer: {type(error).__name__}") from error
+            if answer.status_code in _HAS_NONE:
+                return None
+            if answer.status_code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+                self._expect_no_dying_token(answer)
+                raise protocol.experience_error(answer.status_code, call.readable(protocol.message(answer.content)))
+            return protocol.experience_url(answer.content)
 
     @contextlib.contextmanager
     def _reading(

@@ -23,6 +23,7 @@ from common.errors import (
     UnreadableAnswer,
 )
 from common.model import intelligence as rows
+from common.model.business_ux import BusinessUX
 from common.model.lifecycle import JobStatus
 
 if TYPE_CHECKING:
@@ -118,6 +119,31 @@ def instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def experience_body(ux: BusinessUX | None) -> dict[str, object]:
+    """The JSON body of POST /v1/conversations/{id}/experiences: the page of text, in the company's look.
+
+    `summaryURLExpiresIn` is in seconds and 0 means never. A font is the name of one of Google's: the first is sent.
+    """
+    given = ux or BusinessUX(company="")
+    color = {
+        "background": given.color_background,
+        "topicsFilter": given.color_topics_filter,
+        "insightsFilter": given.color_insights_filter,
+    }
+    family = (given.font_family or "").split(",")[0].strip(" \"'")
+    life = given.summary_url_expires_in
+    body: dict[str, object] = {
+        "name": "verbose-text-summary",
+        "logo": given.logo,
+        "favicon": given.favicon,
+        "color": {name: value for name, value in color.items() if value},
+        "font": {"family": family} if family else None,
+        "summaryURLExpiresIn": int(life.total_seconds()) if life else 0,
+        "readOnly": given.read_only,
+    }
+    return {name: value for name, value in body.items() if value not in (None, {})}
+
+
 # What we are answered
 
 
@@ -166,6 +192,12 @@ def token_error(status: int, said: str) -> CalltrackError:
     return AccountRefused(text) if status in {400, 401, 403} else NotAccepted(text)
 
 
+def experience_error(status: int, said: str) -> CalltrackError:
+    """What a refused page means: nothing is at stake."""
+    text = f"{status}: {said}"
+    return RefusedByEngine(text) if status in {400, 409, 413, 422} else read_error(status, said)
+
+
 def message(body: bytes) -> str:
     """What a refusal says: its `message`, else all of it. It may be long, and repeat what nobody else may read."""
     try:
@@ -207,6 +239,11 @@ def section_rows(name: str, body: bytes) -> rows.Rows:
     return _PARSERS[name](body)
 
 
+def experience_url(body: bytes) -> str:
+    """The address of a page of the engine's own. Whoever has it can read the call."""
+    return _parse(_Experience, body).url
+
+
 def _seconds(text: str | None) -> timedelta | None:
     if not text or not (text.isascii() and text.isdigit()):
         return None
@@ -230,6 +267,10 @@ class _Wire(pydantic.BaseModel):
 
 def _empty(value: object) -> object:
     return value if value is not None else {}
+
+
+class _Experience(_Wire):
+    url: Annotated[str, pydantic.StringConstraints(pattern=r"^https?://[^\s\"'<>]{1,4000}$")]
 
 
 class _Job(_Wire):

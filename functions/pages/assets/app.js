@@ -11,6 +11,7 @@ if (document.querySelector("[data-poll=call]")) poll(refreshCall, () => document
 if (document.querySelector("[data-poll=ops]")) poll(refreshBlocks, () => true, OPERATIONS_MS, OPERATIONS_MS);
 for (const button of document.querySelectorAll("[data-copy]")) copying(button);
 for (const bar of document.querySelectorAll("form.facets")) facets(bar);
+for (const form of document.querySelectorAll("[data-preview]")) previewing(form);
 
 // The player and the transcript, in step
 
@@ -160,5 +161,30 @@ function copying(button) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     button.textContent = "Copied";
+  });
+}
+
+// A company's look, shown while it is typed
+
+function previewing(form) {
+  const frame = document.querySelector("iframe[name=preview]").contentWindow;
+  let waiting;
+  const show = () => {
+    const values = new FormData(form);
+    for (const name of ["part", "version", "allowed_origins"]) values.delete(name);
+    frame.location.replace(`${form.dataset.preview}?${new URLSearchParams(values)}`);
+  };
+  for (const text of form.querySelectorAll("[data-colour]")) {
+    const picker = Object.assign(document.createElement("input"), { type: "color" });
+    const take = () => { picker.value = /^#[0-9a-f]{6}$/i.test(text.value) ? text.value : "#ffffff"; };
+    picker.setAttribute("aria-label", `Pick ${text.labels[0].textContent}`);
+    picker.addEventListener("input", () => { text.value = picker.value; });
+    text.addEventListener("input", take);
+    text.after(picker);
+    take();
+  }
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(show, 300);
   });
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -119,3 +120,41 @@ def test_a_change_that_changes_nothing_writes_nothing(datastore_client: datastor
     """Where all is well there is no entity."""
     assert DatastoreAccount(datastore_client).change(lambda state: state) == SymblAccount()
     assert list(datastore_client.query(kind="SymblAccount").fetch()) == []
+
+
+def test_what_is_settled_is_changed_from_what_is_stored(datastore_client: datastore.Client) -> None:
+    """The change sees it, nothing settled included; one that raises leaves all as it was."""
+    companies = DatastoreCompanies(datastore_client)
+    seen: list[object] = []
+
+    def prefixed(stored: CompanyDefaults) -> CompanyDefaults:
+        seen.append(stored)
+        return dataclasses.replace(stored, prefix="acme/")
+
+    def looking(stored: BusinessUX | None) -> BusinessUX:
+        seen.append(stored)
+        return BusinessUX(company="Acme", display_name="The Acme")
+
+    def refusing(stored: object) -> NoReturn:
+        seen.append(stored)
+        raise LookupError
+
+    defaults, look = companies.change_defaults("Acme", prefixed), companies.change_business_ux("Acme", looking)
+    for change in (companies.change_defaults, companies.change_business_ux):
+        with pytest.raises(LookupError):
+            change("Acme", refusing)
+
+    assert seen == [CompanyDefaults.of("Acme"), None, defaults, look]
+    assert (companies.defaults("Acme"), companies.business_ux("Acme")) == (defaults, look)
+
+
+def test_all_that_companies_have_settled_is_read_at_once(datastore_client: datastore.Client) -> None:
+    """By name; who has settled one half has the general rest."""
+    companies = DatastoreCompanies(datastore_client)
+    prefixed = CompanyDefaults(company="Globex", prefix="globex/")
+    look = BusinessUX(company="Acme")
+    companies.put_defaults(prefixed)
+    companies.put_business_ux(look)
+
+    assert companies.settled() == {"Acme": (CompanyDefaults.of("Acme"), look), "Globex": (prefixed, None)}
+    assert list(companies.settled()) == ["Acme", "Globex"]

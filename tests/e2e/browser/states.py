@@ -7,12 +7,18 @@ import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+from common.adapters.datastore.companies import DatastoreCompanies
 from common.errors import Exchange
+from common.model.business_ux import BusinessUX
+from common.model.company import CompanyDefaults, Tracker
 from common.model.intelligence import SECTIONS, Section, SectionState
 from common.model.lifecycle import JobStatus
 from common.model.recording import Role, Speaker
+from common.model.share import ShareLink, share_token
 from deploy.local.datastore import DatastoreServer
+from tests.conftest import SETTINGS
 from tests.datastore_faults import refusing
 from tests.factories import NOW, SampleCall, a_conversation, a_job, an_error, ended_badly, sample_calls
 from tests.integration.dashboard.flow import Flow
@@ -200,6 +206,47 @@ def _hostile_failure(scene: Scene) -> str:
     return scene.rows.put(conversation, belonging(ended_badly(a_job(number=9), error), conversation))
 
 
+def _settled(scene: Scene, **look: Any) -> str:
+    """A company with a look and trackers; its name."""
+    companies = DatastoreCompanies(scene.rows.client)
+    company = scene.playable.truth["company"]
+    trackers = tuple(Tracker(name=name, vocabulary=("one phrase", "another")) for name in ("Refund", "Escalation"))
+    companies.put_defaults(CompanyDefaults(company=company, trackers=trackers, prefix="calls/"))
+    companies.put_business_ux(BusinessUX(company=company, **look))
+    return company
+
+
+def _business(**look: Any) -> Callable[[Scene], str]:
+    return lambda scene: f"/settings/companies/{quote(_settled(scene, **look))}"
+
+
+def _summary(*, lives: timedelta = timedelta(days=1), **look: Any) -> Callable[[Scene], str]:
+    """The summary page of a call, by a link that lives so long from now."""
+
+    def arranged(scene: Scene) -> str:
+        _settled(scene, **look)
+        return _shared(scene.finished(), lives)
+
+    return arranged
+
+
+def _shared(recording_id: str, lives: timedelta = timedelta(days=1)) -> str:
+    link = ShareLink(recording_id=recording_id, expires_at=(datetime.now(UTC) + lives).replace(microsecond=0))
+    return f"/share/{share_token(link, secret=SETTINGS['WEBHOOK_SECRETS'].split(',')[0])}"
+
+
+def _hostile_business(scene: Scene) -> str:
+    companies = DatastoreCompanies(scene.rows.client)
+    companies.put_business_ux(BusinessUX(company="Evil", display_name=ATTACK))
+    companies.put_defaults(CompanyDefaults(company="Evil", trackers=(Tracker(name=ATTACK, vocabulary=(ATTACK,)),)))
+    return "/settings/companies/Evil"
+
+
+def _shared_call(scene: Scene) -> str:
+    _settled(scene, allowed_origins=("https://crm.example",))
+    return f"/calls/{scene.finished()}?shared={int((datetime.now(UTC) + timedelta(days=1)).timestamp())}"
+
+
 def _long_words(conversation: ConversationMetadata) -> ConversationMetadata:
     return dataclasses.replace(
         conversation,
@@ -245,6 +292,17 @@ STATES = (
     State("operations-account-refused", _refused_account, "appId"),
     State("operations-cap-lowered", _lowered_cap, "429"),
     State("operations-partial", _unreadable_part, "cannot be read right now"),
+    State("businesses", _beside(_settled, "/settings/companies"), "Brightline"),
+    State("businesses-first-run", lambda _: "/settings/companies", "No company has settled anything"),
+    State("business", _business(color_background="#10243e", color_topics_filter="#ffcc00"), "Another tracker"),
+    State("business-hostile", _hostile_business, ATTACK),
+    State("summary", _summary(), "Action item"),
+    State("summary-dark", _summary(color_background="#10243e", color_topics_filter="#ffcc00"), "Action item"),
+    State("summary-grey", _summary(color_background="#7b7b7b", color_insights_filter="#808080"), "Action item"),
+    State("summary-hostile", lambda scene: _shared(_hostile_call(scene)), ATTACK),
+    State("summary-expired", _summary(lives=-timedelta(days=1)), "This link expired on", 410),
+    State("summary-forged", lambda _: "/share/AQ", "not complete, or was changed", 404),
+    State("call-shared", _shared_call, "May be embedded on https://crm.example"),
     State("nowhere", lambda _: "/nowhere", "There is nothing at", 404),
     State("datastore-away", _without_queries("/calls"), "try again in a few seconds", 503),
 )

@@ -133,7 +133,7 @@ def test_whoever_asks_for_it_learns_that_it_was_deleted(installation: Installati
 
     for path in ("", "/transcript", "/transcript.vtt"):
         answer = installation.get(f"/{id_}{path}")
-        assert (answer.status_code, answer.get_json()["reason"]) == (410, "GONE")
+        assert (answer.status_code, answer.get_json()["reason"]) == (410, "DELETED")
         assert f"{installation.clock():%Y-%m-%d}" in answer.get_json()["detail"]
         assert "whoever runs this installation" in answer.get_json()["detail"]
         assert installation.get(f"/neverwas{path}").status_code == 404

@@ -118,8 +118,8 @@ class ApiStandIn:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:  # noqa: PLR0911  # one per route
-        if request.method == "POST" and request.path.endswith(":replay"):
-            return self._replay(request)
+        if request.method == "POST" and ":" in request.path:
+            return self._replay(request) if request.path.endswith(":replay") else self._share(request)
         parts = request.path.removeprefix("/api/v1/recordings").strip("/").split("/")
         assert request.path.startswith("/api/v1/recordings"), request.path
         match (request.method, parts):
@@ -172,6 +172,20 @@ class ApiStandIn:
         del self.recordings[id_]
         return _json({"id": id_, "deleted_at": "2026-11-22T12:00:00.000Z", "by": "local", "reason": reason,
                       "owed": ["conversations", "last_look"], "finished_at": None})  # fmt: skip
+
+    def _share(self, request: Request) -> Response:
+        id_, colon, method = request.path.removeprefix("/api/v1/recordings/").partition(":")
+        assert (colon, method, request.mimetype) == (":", "share", "application/json")
+        transcript = request.get_json()["transcript"]
+        url = f"https://calls.example/share/{self._expect(id_).id}-{'with' if transcript else 'without'}"
+        return _json(
+            {
+                "url": url,
+                "expires_at": "2026-03-31T12:00:00.000Z",
+                "iframe": f'<iframe src="{url}"></iframe>',
+                "allowed_origins": [],
+            }
+        )
 
     def _replay(self, request: Request) -> Response:
         """What has failed goes back to pending, then on as the script says."""
