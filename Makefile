@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help run engine test lint format bench soak screenshots lock clean distclean .run .test
+.PHONY: help run engine test lint format bench soak screenshots openapi lock clean distclean .run .test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ bench: .test ## print ratios and counts: RPCs per recording, slot use, cold star
 
 soak: .test ## send 500 recordings through everything while everything fails (a quarter of an hour)
 	@$(BIN)/python -m pytest tests/soak -m soak -n 0 -q
+
+openapi: .test ## write docs/openapi.json anew, when the API is meant to change
+	@$(BIN)/python -m functions.api > docs/openapi.json
 
 screenshots: .test ## picture every page in every state into .local/pictures, and the README's two
 	@mkdir -p .local/pictures

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from common.adapters.datastore.companies import DatastoreCompanies
     from common.adapters.datastore.day_statistics import DatastoreStatistics
     from common.adapters.datastore.deletions import DatastoreDeletions
+    from common.adapters.datastore.idempotency import DatastoreIdempotency
     from common.adapters.datastore.inbox import DatastoreInbox
     from common.adapters.datastore.intake import DatastoreIntakeLog
     from common.adapters.datastore.intelligence import DatastoreResults
@@ -165,6 +166,13 @@ class Services:
         from common.adapters.datastore.deletions import DatastoreDeletions
 
         return DatastoreDeletions(self.datastore)
+
+    @built_once
+    def idempotency(self) -> DatastoreIdempotency:
+        """IdempotentCall."""
+        from common.adapters.datastore.idempotency import DatastoreIdempotency
+
+        return DatastoreIdempotency(self.datastore)
 
     @built_once
     def scans(self) -> DatastoreScans:

@@ -9,6 +9,7 @@ CalltrackError
 │   ├── NotFound
 │   ├── Gone
 │   ├── Conflict
+│   ├── ChangedMeanwhile
 │   ├── Forbidden
 │   ├── TooLarge
 │   └── Unauthenticated
@@ -104,6 +105,13 @@ class Conflict(Rejected):
 
     status = 409
     reason = "CONFLICT"
+
+
+class ChangedMeanwhile(Rejected):
+    """The caller read an earlier state than the one that it would now replace."""
+
+    status = 412
+    reason = "CHANGED_MEANWHILE"
 
 
 class Forbidden(Rejected):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from common.model.capacity import SymblAccount
     from common.model.deletion import DeletedRecording
     from common.model.fairness import DispatchTurns, Lane, Line
+    from common.model.idempotency import IdempotentCall, KeptAnswer
     from common.model.intake import AddOutcome, RejectedObject
     from common.model.intelligence import Rows, SectionKind
     from common.model.job import FailureClass, SlotNumber
@@ -303,14 +304,32 @@ class CompanyStore(Protocol):
     def business_ux(self, company: str) -> BusinessUX | None:
         """How its pages look."""
 
+    def put_business_ux(self, row: BusinessUX) -> None:
+        """Settle it."""
+
     def change_business_ux(self, company: str, change: Callable[[BusinessUX | None], BusinessUX]) -> BusinessUX:
         """As `change_defaults`; None stands for nothing settled."""
 
     def settled(self) -> Mapping[str, tuple[CompanyDefaults, BusinessUX | None]]:
         """What each company has settled that has settled anything, by its name."""
 
-    def put_business_ux(self, row: BusinessUX) -> None:
-        """Settle it."""
+
+class IdempotencyStore(Protocol):
+    """Calls of the API that may be sent again, by the caller and their key."""
+
+    def begin(self, key: str, *, fingerprint: str, holder: str, now: datetime) -> IdempotentCall:
+        """Take the key for `holder`, or find the answer that was kept.
+
+        Raises:
+            KeyReused: the key belongs to another call.
+            KeyInUse: somebody else works on it.
+        """
+
+    def keep(self, key: str, *, holder: str, answer: KeptAnswer) -> None:
+        """Keep the answer, where the key is still the holder's."""
+
+    def forget(self, key: str, *, holder: str) -> None:
+        """Free the key, where it is still the holder's: nothing was done."""
 
 
 class IntakeLog(Protocol):

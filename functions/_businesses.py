@@ -12,8 +12,10 @@ from common import log
 from common.bootstrap import services
 from common.errors import Rejected
 from common.model.recording import details_from
+from common.model.search.query import Equals, Facet
+from common.model.search.spelling import as_people_write
 from functions import _edge
-from functions.pages.businesses import PARTS, businesses, previewed, shown_look
+from functions.pages.businesses import PARTS, businesses, label_in_look, previewed, shown_look
 from functions.pages.company_settings import expect_own_prefix
 from functions.pages.look import remarks
 from functions.pages.site import Site
@@ -129,8 +131,10 @@ def _page(company: str, *, form: Form | None = None, saved: str | None = None, s
         title=(ux.display_name if ux else None) or company,
         forms=[form if form and form.part == stored.part else stored for stored in forms],
         sent=form,
+        its_calls=as_people_write(Equals(Facet.COMPANY, company)),
         previewed=previewed(forms[0] if form is None or form.part != "look" else form),
-        saved=_SAVED.get(saved or ""),
+        saved=saved,
+        told=_SAVED.get(saved or ""),
     )
     page.status_code = status
     return page
@@ -154,7 +158,10 @@ def _preview(request: flask.Request) -> ResponseReturnValue:
         policy=policy(brand, ["'self'"]),
         brand=brand,
         summary=sample_view(),
-        notes=[f"Left out, {problem.field} {problem.detail}" for problem in problems] + remarks(brand.look),
+        notes=[
+            *(f"Left out: {label_in_look(problem.field)} {problem.detail}" for problem in problems),
+            *remarks(brand.look),
+        ],
     )
 
 

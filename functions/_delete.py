@@ -20,6 +20,7 @@ from common.ports import AudioStore, Deletions, SpeechIntelligence
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from common.model.answers import DeletionAnswer
     from common.model.conversation import ConversationMetadata
     from common.model.job import SymblAsyncRequest
 
@@ -144,7 +145,7 @@ def gone_if_deleted(deletions: Callable[[], Deletions], recording_id: RecordingI
         raise gone(deleted) from error
 
 
-def deletion_answer(deleted: DeletedRecording) -> dict[str, object]:
+def deletion_answer(deleted: DeletedRecording) -> DeletionAnswer:
     """As the API answers it; `owed` is what is still there, and goes without anybody's doing."""
     return {
         "id": deleted.id,

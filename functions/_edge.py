@@ -18,12 +18,14 @@ from common import log
 from common.adapters.outages import passing_fault
 from common.bootstrap import services
 from common.errors import AccountRefused, Forbidden, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
+from functions.api.reasons import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from flask.typing import ResponseReturnValue
 
+    from common.model.answers import FieldProblem, ProblemAnswer
     from common.model.transcript import Rendering, Turn
 
     View = Callable[[flask.Request], ResponseReturnValue]
@@ -32,30 +34,8 @@ if TYPE_CHECKING:
 RETRY_AFTER_S = "5"
 _PROBLEM_TYPE = "application/problem+json"
 _TRACE = re.compile(r"([0-9a-f]{32})")
-_TITLES: Mapping[str, str] = {
-    "INVALID": "What was sent cannot be used",
-    "NOT_FOUND": "There is no such thing",
-    "GONE": "No longer there",
-    "FORBIDDEN": "Not allowed in this way",
-    "DELETED": "This recording was deleted",
-    "NOT_DELETABLE": "It cannot be deleted yet",
-    "NOT_REPLAYABLE": "Nothing to run again",
-    "TOO_LARGE": "Too large for this way in",
-    "UNAUTHENTICATED": "The caller is not known",
-}
-_CODES: Mapping[int, str] = {
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    405: "INVALID_ARGUMENT",
-    409: "ABORTED",
-    410: "NOT_FOUND",
-    413: "INVALID_ARGUMENT",
-    415: "INVALID_ARGUMENT",
-    429: "RESOURCE_EXHAUSTED",
-    503: "UNAVAILABLE",
-}
+#: What the router and the parser of requests refuse; all else of theirs is INVALID.
+_REASONS_OF_STATUS: Mapping[int, str] = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
 #: Nothing is loaded from elsewhere and nothing runs inline. Pages add what they need.
 SECURITY_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -181,6 +161,13 @@ def json_answer(body: Mapping[str, object], status: int = 200) -> flask.Response
     return flask.Response(json.dumps(body, ensure_ascii=False) + "\n", status=status, content_type="application/json")
 
 
+def empty_answer(status: int, **headers: str) -> flask.Response:
+    """An answer that its headers say all of."""
+    response = flask.Response(status=status, headers=headers)
+    del response.headers["Content-Type"]
+    return response
+
+
 def text_answer(rendering: Rendering, turns: Sequence[Turn]) -> flask.Response:
     """A transcript as a file."""
     return flask.Response(rendering.render(turns), content_type=f"{rendering.media_type}; charset=utf-8")
@@ -189,9 +176,7 @@ def text_answer(rendering: Rendering, turns: Sequence[Turn]) -> flask.Response:
 def problem(error: Rejected, *, headers: Mapping[str, str] | None = None) -> flask.Response:
     """An answer of RFC 9457 that names the fields and the mend."""
     return _problem(
-        error.status,
-        reason=error.reason,
-        title=_TITLES.get(error.reason, _TITLES["INVALID"]),
+        error.reason,
         detail=str(error),
         errors=[{"field": p.field, "detail": p.detail} for p in error.problems],
         headers=headers,
@@ -223,12 +208,7 @@ def _answering_problems(view: View) -> View:
         except Rejected as error:
             return problem(error)
         except HTTPException as error:
-            response = _problem(
-                error.code or 500,
-                reason=error.name.upper().replace(" ", "_"),
-                title=error.name,
-                detail=error.description,
-            )
+            response = _problem(_REASONS_OF_STATUS.get(error.code or 400, "INVALID"), detail=error.description)
             for name, value in error.get_headers(request.environ):
                 if name == "Allow":
                     response.headers[name] = value
@@ -237,18 +217,10 @@ def _answering_problems(view: View) -> View:
             passing = passing_fault(error)
             if passing is not None:
                 log.warning("call_deferred", error=type(error).__name__, reason=str(error))
-                return _problem(
-                    503,
-                    reason="UNAVAILABLE",
-                    title="Not possible right now",
-                    detail=f"{passing}; try again in a few seconds",
-                    headers={"Retry-After": RETRY_AFTER_S},
-                )
+                return _problem("UNAVAILABLE", detail=f"{passing}; try again in a few seconds")
             log.defect("call_failed", error)
             return _problem(
-                500,
-                reason="DEFECT",
-                title="Our mistake",
+                "DEFECT",
                 detail=f"This should not have happened. Tell us the request id {flask.g.request_id}.",
             )
 
@@ -326,27 +298,35 @@ def _trace(request: flask.Request) -> dict[str, Any]:
 
 
 def _problem(
-    status: int,
-    *,
     reason: str,
-    title: str,
+    *,
     detail: str | None,
-    errors: list[dict[str, str]] | None = None,
+    errors: list[FieldProblem] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> flask.Response:
-    body = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
+    known = REASONS[reason]
+    body: ProblemAnswer = {
+        "type": _help_on(reason),
+        "title": known.title,
+        "status": known.status,
         "detail": detail,
         "instance": flask.request.path,
-        "code": _CODES.get(status, "INTERNAL"),
+        "code": known.code,
         "reason": reason,
         "domain": "calltrack",
         "errors": errors or [],
         "request_id": flask.g.request_id,
-        "retryable": status in {429, 503},
+        "retryable": known.retryable,
     }
-    response = flask.Response(json.dumps(body, ensure_ascii=False) + "\n", status=status, content_type=_PROBLEM_TYPE)
+    response = flask.Response(
+        json.dumps(body, ensure_ascii=False) + "\n", status=known.status, content_type=_PROBLEM_TYPE
+    )
+    if known.retryable:
+        response.headers["Retry-After"] = RETRY_AFTER_S
     response.headers.update(headers or {})
     return response
+
+
+def _help_on(reason: str) -> str:
+    """Where the reason is explained; a defect, which may be one of the settings, is asked about by its request id."""
+    return "about:blank" if reason == "DEFECT" else f"{services().settings.public_base_url}/help/api#{reason}"

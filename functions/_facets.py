@@ -19,7 +19,9 @@ from functions._search import Search, counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from common.model.answers import FacetAnswer, FacetValueAnswer
     from common.model.search.document import CallDocument
+    from common.model.search.facets import Choice
     from common.model.search.plan import Summand, TimeRange, Token
     from common.model.search.query import Node
 
@@ -84,23 +86,20 @@ class FacetReader:
         return next(iter(page.calls), None)
 
 
-def facets_answer(found: Iterable[Offer]) -> dict[str, object]:
-    """As the API answers them: `count` null where only opening calls could tell."""
+def facets_answer(found: Iterable[Offer]) -> dict[str, FacetAnswer]:
+    """As the API answers them, by name."""
     return {
-        offer.facet.value: {
-            "values": [
-                {
-                    "value": choice.value.name,
-                    "count": min(choice.count, COUNTED - 1) if choice.count is not None else None,
-                    **({"count_is_more": True} if choice.count == COUNTED else {}),
-                    "filter": as_machines_write(choice.query),
-                }
-                for choice in offer.choices
-            ],
-            "left_out": offer.left_out,
-        }
+        offer.facet.value: {"values": [_value_answer(choice) for choice in offer.choices], "left_out": offer.left_out}
         for offer in found
     }
+
+
+def _value_answer(choice: Choice) -> FacetValueAnswer:
+    count = min(choice.count, COUNTED - 1) if choice.count is not None else None
+    answer: FacetValueAnswer = {"value": choice.value.name, "count": count, "filter": as_machines_write(choice.query)}
+    if choice.count == COUNTED:
+        answer["count_is_more"] = True
+    return answer
 
 
 def _summands(query: Node) -> tuple[Summand, ...] | None:

@@ -55,6 +55,8 @@ class Intake:
     tasks: TaskQueue
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    #: When the call was first sent, where it may have been sent before and killed: then its id is the same again.
+    sent_at: datetime | None = None
 
     # By event
 
@@ -131,13 +133,15 @@ class Intake:
         properties = probe(content, size=size)
         company = expect_company(details)
         now = self.clock()
-        name = f"uploads/{_safe(company)}/{now:%Y/%m/%d}/{self.new_id()}/{_safe(file_name)}"
+        name = f"uploads/{_safe(company)}/{self.sent_at or now:%Y/%m/%d}/{self.new_id()}/{_safe(file_name)}"
         expect_fit(details, properties)
         if not details.allow_duplicate:
             known = self.recordings.same_audio(company, content_hash)
             if known:
                 return AddOutcome(recording_id=known, created=False)
-        stored = self._store(name, content, content_type=content_type, details=details, now=now)
+        stored = self.audio.find(name) if self.sent_at else None
+        if stored is None:
+            stored = self._store(name, content, content_type=content_type, details=details, now=now)
         outcome = self._ingest(stored, details, properties)
         if outcome.recording_id != stored.recording_id:  # somebody else sent the same audio at the same time
             self.audio.delete(stored.name, stored.generation)

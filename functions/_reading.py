@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, cast
 from common.errors import NotFound
 from common.model.answers import recording_answer
 from common.model.intelligence import SECTIONS, SectionState
-from common.model.listing import ORDERS, page_token
+from common.model.listing import ORDERS, View, page_token
 from common.model.search.results import COUNTED
 from common.model.transcript import turns_of
 from common.ports import RecordingStore, RequestStore, ResultStore, SearchIndex
 from functions._search import Search
 
 if TYPE_CHECKING:
+    from common.model.answers import Explanation, RecordingAnswer, RecordingsPage
     from common.model.conversation import ConversationMetadata
     from common.model.intelligence import Message
     from common.model.job import SymblAsyncRequest
@@ -34,32 +35,38 @@ class Reading:
     results: ResultStore
     index: SearchIndex
 
-    def one(self, recording_id: RecordingId) -> dict[str, object]:
-        """Metadata, request and all results."""
-        conversation, request = self._expect(recording_id)
+    def one(self, recording_id: RecordingId) -> tuple[ConversationMetadata, SymblAsyncRequest | None]:
+        """What is known of it, and where its request stands.
+
+        Raises:
+            NotFound: there is no such recording.
+        """
+        conversation, request = self.recordings.with_request(recording_id)
+        if conversation is None:
+            raise NotFound(f"There is no recording {recording_id!r}; GET /api/v1/recordings lists them.")
+        return conversation, request
+
+    def whole(self, conversation: ConversationMetadata, request: SymblAsyncRequest | None) -> RecordingAnswer:
+        """With all its results."""
         found = self.results.get_all(SECTIONS, request.conversation_id) if request and request.conversation_id else {}
         return recording_answer(conversation, request, results=found)
 
-    def basic(self, recording_id: RecordingId) -> dict[str, object]:
-        """Metadata and request."""
-        return recording_answer(*self._expect(recording_id))
-
-    def page(self, query: ListQuery) -> dict[str, object]:
-        """Recordings without results: for the usual filter one query and one lookup."""
+    def page(self, query: ListQuery, *, view: View = View.BASIC) -> RecordingsPage:
+        """Part of a list. For the usual filter one query and one lookup; a lookup more for each one's results."""
         search = Search(index=self.index, requests=self.requests, query=query.asked)
         page = search.page(size=query.size, after=query.after, order=ORDERS[query.order])
         rows = self.recordings.with_requests([call.recording_id for call in page.calls])
-        answer: dict[str, object] = {
-            "recordings": [
-                recording_answer(*rows[call.recording_id]) for call in page.calls if call.recording_id in rows
-            ]
+        shown = self.whole if view is View.FULL else recording_answer
+        answer: RecordingsPage = {
+            "recordings": [shown(*rows[call.recording_id]) for call in page.calls if call.recording_id in rows]
         }
         if page.next_key:
             answer["next_page_token"] = page_token(page.next_key, query)
         if query.count:
-            answer |= _counted(search.count())
+            answer |= cast("RecordingsPage", _counted(search.count()))
         if query.explain:
-            answer["explanation"] = {**search.plan.explained(), **dataclasses.asdict(search.effort)}
+            cost = {**search.plan.explained(), **dataclasses.asdict(search.effort)}
+            answer["explanation"] = cast("Explanation", cost)
         return answer
 
     def turns(self, recording_id: RecordingId) -> list[Turn]:
@@ -68,7 +75,7 @@ class Reading:
         Raises:
             NotFound: there is no such recording, or no transcript of it yet.
         """
-        conversation, request = self._expect(recording_id)
+        conversation, request = self.one(recording_id)
         has_messages = request is not None and any(
             section.name == "messages" and section.state is SectionState.STORED for section in request.sections
         )
@@ -80,12 +87,6 @@ class Reading:
             )
         messages = cast("tuple[Message, ...]", self.results.get(_MESSAGES, request.conversation_id))
         return turns_of(messages, conversation)
-
-    def _expect(self, recording_id: RecordingId) -> tuple[ConversationMetadata, SymblAsyncRequest | None]:
-        conversation, request = self.recordings.with_request(recording_id)
-        if conversation is None:
-            raise NotFound(f"There is no recording {recording_id!r}; GET /api/v1/recordings lists them.")
-        return conversation, request
 
 
 def _counted(count: int | None) -> dict[str, object]:

@@ -4,12 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 
+import pydantic
+
 from common import log
+from common.errors import Problem, Rejected
 from common.model.intelligence import SECTIONS
 from common.ports import RecordingStore, RequestStore, ResultStore, SearchIndex
 
 #: Recordings of one call: each is a read of all its results and a transaction.
 PAGE_SIZE = 25
+
+
+class ReindexOrder(pydantic.BaseModel):
+    """Which page to index: the first without a token."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    page_token: str | None = None
+
+
+def reindex_order(body: bytes) -> ReindexOrder:
+    """Validate what somebody asks for; nothing at all means the first page.
+
+    Raises:
+        Rejected: it is something else.
+    """
+    try:
+        return ReindexOrder.model_validate_json(body or b"{}")
+    except pydantic.ValidationError:
+        detail = 'must be a JSON object, empty or with "page_token"'
+        raise Rejected([Problem("body", detail)]) from None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from functions._inquiry import Inquiry
 from functions._search import Search
 
 if TYPE_CHECKING:
+    from common.model.answers import BulkReplayAnswer
     from common.model.job import Attempt
     from common.model.replay import BulkReplayOrder, ReplayOrder
     from common.model.tasks import Task
@@ -37,16 +38,18 @@ class BulkReplay:
     dry_run: bool
     next_page_token: str | None
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> BulkReplayAnswer:
         """As the API answers it."""
-        answer: dict[str, object] = {
+        answer: BulkReplayAnswer = {
             "matched": self.matched,
             "replayed": len(self.recordings),
             "recordings": list(self.recordings),
             "skipped": [{"id": id_, "reason": reason} for id_, reason in self.skipped],
             "dry_run": self.dry_run,
         }
-        return answer | ({"next_page_token": self.next_page_token} if self.next_page_token else {})
+        if self.next_page_token:
+            answer["next_page_token"] = self.next_page_token
+        return answer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from common.ports import CompanyStore, RecordingStore
 from functions import _edge
 
 if TYPE_CHECKING:
+    from common.model.answers import SharedAnswer
     from common.model.recording import RecordingId
 
 #: Of the links of a company that has settled nothing of how its pages look; as `BusinessUX` has it by default.
@@ -56,7 +57,7 @@ class Shared:
         )
 
     @property
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> SharedAnswer:
         """As the API answers."""
         return {
             "url": self.url,
@@ -64,6 +65,14 @@ class Shared:
             "iframe": self.iframe,
             "allowed_origins": list(self.allowed_origins),
         }
+
+
+class Expired(Gone):
+    """A link was valid once; the page of `allowed_origins` that has it in a frame may tell its reader so."""
+
+    def __init__(self, said: str, *, allowed_origins: tuple[str, ...]) -> None:
+        super().__init__(said)
+        self.allowed_origins = allowed_origins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +145,8 @@ class Sharing:
 
         Raises:
             NotFound: nobody here has signed it, or it was cut or changed on its way.
-            Gone: it has expired, or its recording was deleted.
+            Expired: it says whom to ask for a new one.
+            Gone: its recording was deleted.
         """
         link = link_of(token, secrets=self.secrets)
         if link is None:
@@ -147,7 +157,10 @@ class Sharing:
         ux = self.companies.business_ux(conversation.company)
         if link.expires_at and link.is_expired(self.clock()):
             whom = (ux.display_name if ux else None) or conversation.company
-            raise Gone(f"This link expired on {link.expires_at:%-d %B %Y}. Ask {whom}, who sent it, for a new one.")
+            raise Expired(
+                f"This link expired on {link.expires_at:%-d %B %Y}. Ask {whom}, who sent it, for a new one.",
+                allowed_origins=ux.allowed_origins if ux else (),
+            )
         return Opened(link, conversation, ux)
 
 

@@ -15,7 +15,7 @@ from common.errors import AccountRefused, Conflict, NotFound, Problem, RefusedBy
 from common.model.intelligence import SECTIONS
 from common.model.share import ShareLink
 from functions import _edge
-from functions._sharing import Shared, Sharing
+from functions._sharing import Expired, Shared, Sharing
 from functions.pages.businesses import shown_look
 from functions.pages.look import Look, stylesheet
 from functions.pages.site import Site
@@ -49,7 +49,11 @@ _FOR_EVER = "never"
 
 
 def _summary(_: flask.Request, token: str) -> ResponseReturnValue:
-    opened = Sharing.of_services().open(token)
+    try:
+        opened = Sharing.of_services().open(token)
+    except Expired as error:
+        flask.g.embedders = error.allowed_origins
+        raise
     s = services()
     job = s.requests.of_recording(opened.conversation.id)
     results = s.results.get_all(_SHOWN, job.conversation_id) if job and job.conversation_id else {}
@@ -68,7 +72,8 @@ def _summary(_: flask.Request, token: str) -> ResponseReturnValue:
 
 def problem_page(problem: Mapping[str, object]) -> flask.Response:
     """A link's mistake, told to somebody outside."""
-    page = _outer_site().page("summary_problem.html", problem=problem, brand=None, policy=policy(Brand(name=""), ()))
+    allowed = policy(Brand(name=""), flask.g.get("embedders", ()))
+    page = _outer_site().page("summary_problem.html", problem=problem, brand=None, policy=allowed)
     page.headers.update(_HEADERS)
     return page
 

@@ -6,7 +6,6 @@ shows is prepared in `functions.pages`; here is what is read for it, and where i
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -18,7 +17,7 @@ from werkzeug.routing import Map, Rule
 from common import log
 from common.bootstrap import services
 from common.errors import NotFound, Problem, Rejected
-from common.model.answers import instant, recording_answer
+from common.model.answers import recording_answer, rejection_answer
 from common.model.deletion import deletion_reason
 from common.model.intelligence import SECTIONS
 from common.model.job import request_id_of
@@ -36,6 +35,9 @@ from functions._operations import Operations, replay_of_class
 from functions._overview import OverviewReader
 from functions._replay import Replayer
 from functions._search import Search
+from functions.api.etags import etag_of, expect_match
+from functions.api.of_companies import OPERATIONS
+from functions.api.serving import Api, tagged
 from functions.pages.call import call_view, position_of, position_text
 from functions.pages.calls import Paging, call_rows, chips, found_in_words, with_counts
 from functions.pages.company_settings import (
@@ -49,6 +51,7 @@ from functions.pages.facets import facet_bar
 from functions.pages.operations import Replayed, operations_answer, operations_view
 from functions.pages.overview import overview_answer, overview_view
 from functions.pages.readiness import Readiness
+from functions.pages.search_help import search_help
 from functions.pages.site import Site, origin_of
 
 if TYPE_CHECKING:
@@ -58,8 +61,9 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from common.bootstrap import Services
+    from common.model.business_ux import BusinessUX
+    from common.model.company import CompanyDefaults
     from common.model.conversation import ConversationMetadata
-    from common.model.intake import RejectedObject
     from common.model.intelligence import Message, Rows
     from common.model.job import SymblAsyncRequest
     from common.model.listing import ListQuery
@@ -89,11 +93,8 @@ _ROUTES = Map(
         Rule("/assets/<digest>/<name>", endpoint="asset", methods=["GET"]),
         Rule("/health", endpoint="health", methods=["GET"]),
         Rule("/ready", endpoint="ready", methods=["GET"]),
-        Rule("/api/v1/companies/<company>/defaults", endpoint="defaults", methods=["GET"]),
-        Rule("/api/v1/companies/<company>/defaults", endpoint="put_defaults", methods=["PUT"]),
-        Rule("/api/v1/companies/<company>/business-ux", endpoint="business_ux", methods=["GET"]),
-        Rule("/api/v1/companies/<company>/business-ux", endpoint="put_business_ux", methods=["PUT"]),
-        Rule("/api/v1/rejections", endpoint="rejections", methods=["GET"]),
+        Rule("/help/api", endpoint="help_api", methods=["GET"]),
+        Rule("/help/search", endpoint="help_search", methods=["GET"]),
     ],
     merge_slashes=False,
 )
@@ -121,6 +122,9 @@ def _route_of(request: flask.Request) -> str | None:
 @_edge.page_function(problem_page=_problem_page, is_open=_is_open)
 def dashboard(request: flask.Request) -> ResponseReturnValue:
     """Entry point of the pages, of /health and /ready, and of all of /api/v1 but the recordings."""
+    path = _site().path_of(request.path)
+    if path.startswith("/api/"):
+        return _API.answer(request, path=path)
     try:
         endpoint, arguments = _route(request)
     except werkzeug.exceptions.NotFound:
@@ -345,6 +349,19 @@ def _asset(_: flask.Request, digest: str, name: str) -> ResponseReturnValue:
     return _site().asset(digest, name)
 
 
+# Help
+
+
+def _help_api(_: flask.Request) -> ResponseReturnValue:
+    from functions.pages.api_help import api_help  # noqa: PLC0415  # its readers alone pay for all of the table
+
+    return _site().page("help_api.html", help=api_help(services().settings.public_base_url))
+
+
+def _help_search(_: flask.Request) -> ResponseReturnValue:
+    return _site().page("help_search.html", help=search_help())
+
+
 # Probes
 
 
@@ -383,7 +400,7 @@ def _readiness(s: Services) -> Readiness:
 
 
 def _defaults(_: flask.Request, company: str) -> ResponseReturnValue:
-    return defaults_answer(services().companies.defaults(company))
+    return _tagged(defaults_answer(services().companies.defaults(company)))
 
 
 def _put_defaults(request: flask.Request, company: str) -> ResponseReturnValue:
@@ -391,47 +408,48 @@ def _put_defaults(request: flask.Request, company: str) -> ResponseReturnValue:
     defaults = defaults_from(company, request.get_data())
     if defaults.prefix:
         expect_own_prefix(defaults, companies.prefixes())
-    companies.put_defaults(defaults)
+
+    def change(before: CompanyDefaults) -> CompanyDefaults:
+        expect_match(request.headers.get("If-Match"), etag_of(defaults_answer(before)))
+        return defaults
+
+    companies.change_defaults(company, change)
     log.event("company_defaults_settled", company=company)
-    return defaults_answer(defaults)
+    return _tagged(defaults_answer(defaults))
 
 
 def _business_ux(request: flask.Request, company: str) -> ResponseReturnValue:
     row = services().companies.business_ux(company)
     if row is None:
         raise NotFound(f"{company!r} has settled nothing of how its pages look; PUT {request.path} does.")
-    return business_ux_answer(row)
+    return _tagged(business_ux_answer(row))
 
 
 def _put_business_ux(request: flask.Request, company: str) -> ResponseReturnValue:
     row = business_ux_from(company, request.get_data())
-    services().companies.put_business_ux(row)
+
+    def change(before: BusinessUX | None) -> BusinessUX:
+        expect_match(request.headers.get("If-Match"), etag_of(business_ux_answer(before)) if before else None)
+        return row
+
+    services().companies.change_business_ux(company, change)
     log.event("business_ux_settled", company=company)
-    return business_ux_answer(row)
+    return _tagged(business_ux_answer(row))
 
 
-def _rejections(request: flask.Request) -> ResponseReturnValue:
+def _tagged(answer: Mapping[str, Any]) -> flask.Response:
+    return tagged(_edge.json_answer(answer), etag_of(answer))
+
+
+def _rejections(_: flask.Request) -> ResponseReturnValue:
     """Objects of the bucket that did not become recordings, the latest first."""
-    if request.args:
-        raise Rejected([Problem(name, "is not a known parameter; there are none") for name in sorted(request.args)])
-    return {"rejections": [_rejection(row) for row in services().intake.rejections(limit=REJECTIONS)]}
+    return {"rejections": [rejection_answer(row) for row in services().intake.rejections(limit=REJECTIONS)]}
 
 
-def _rejection(row: RejectedObject) -> dict[str, object]:
-    if row.duplicate_of:
-        mend = f"Nothing, if recording {row.duplicate_of} will do; else send it again with allow_duplicate: true."
-    else:
-        mend = "Mend what is named in problems, then store the object again."
-    return {
-        "id": row.id,
-        "recording_url": row.recording_url,
-        "generation": str(row.generation),  # more digits than a JSON number keeps in every language
-        "rejected_at": instant(row.rejected_at),
-        "reason": row.reason,
-        "problems": [dataclasses.asdict(problem) for problem in row.problems],
-        "duplicate_of": row.duplicate_of,
-        "mend": mend,
-    }
+def _openapi(_: flask.Request) -> ResponseReturnValue:
+    from functions.api.openapi import document  # noqa: PLC0415  # half a second that only its readers pay
+
+    return _edge.json_answer(document(services().settings.public_base_url))
 
 
 def _site() -> Site:
@@ -456,9 +474,17 @@ _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "asset": _asset,
     "health": _health,
     "ready": _ready,
-    "defaults": _defaults,
-    "put_defaults": _put_defaults,
-    "business_ux": _business_ux,
-    "put_business_ux": _put_business_ux,
-    "rejections": _rejections,
+    "help_api": _help_api,
+    "help_search": _help_search,
 }
+_API = Api(
+    OPERATIONS,
+    {
+        "get_defaults": _defaults,
+        "put_defaults": _put_defaults,
+        "get_business_ux": _business_ux,
+        "put_business_ux": _put_business_ux,
+        "list_rejections": _rejections,
+        "get_openapi": _openapi,
+    },
+)

@@ -1,38 +1,42 @@
 """Stage 1: recordings come in, by event or by API, along one path; and are found again.
 
-`functions._intake` is the path in, `functions._reading` shows them; here is who calls for what.
+`functions._intake` is the path in, `functions._reading` shows them, `functions.api.of_recordings` has what may be
+asked; here is who calls for what.
 """
 
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
 
 import functions_framework
-from werkzeug.exceptions import NotFound as NoRoute
-from werkzeug.routing import Map, Rule
 
 from common import log
 from common.bootstrap import services
-from common.errors import Problem, Rejected, TooLarge
+from common.errors import Gone, Problem, Rejected, TooLarge
 from common.model.answers import recording_answer
 from common.model.deletion import deletion_reason
 from common.model.intake import MAX_UPLOAD_BYTES, AddOutcome
-from common.model.listing import list_query
+from common.model.listing import View, list_query, of_whole_recordings
 from common.model.recording import details_from, details_from_json
 from common.model.replay import BulkReplayOrder, ReplayOrder, order_from_json
 from common.model.transcript import RENDERINGS, as_json
 from functions import _edge
-from functions._delete import Deleter, deletion_answer, gone_if_deleted
+from functions._delete import Deleter, deletion_answer
 from functions._facets import FacetReader, facets_answer
 from functions._intake import Intake, expect_company, too_large
 from functions._reading import Reading
-from functions._reindex import Reindexer
+from functions._reindex import Reindexer, reindex_order
 from functions._replay import Replayer
 from functions._sharing import Sharing, share_order
+from functions.api.etags import etag_of_recording, expect_match
+from functions.api.idempotency import named_call
+from functions.api.of_recordings import OPERATIONS
+from functions.api.serving import Api, known_already, tagged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
     import flask
@@ -40,79 +44,83 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
     from werkzeug.datastructures import FileStorage
 
+    from common.model.answers import Reindexed
     from common.model.recording import RecordingId
 
-_ROUTES = Map([
-    Rule("/api/v1/recordings", endpoint="list", methods=["GET"]),
-    Rule("/api/v1/recordings", endpoint="add", methods=["POST"]),
-    Rule("/api/v1/recordings:replay", endpoint="replay_many", methods=["POST"]),
-    Rule("/api/v1/recordings:reindex", endpoint="reindex", methods=["POST"]),
-    Rule("/api/v1/recordings/<recording_id>:replay", endpoint="replay", methods=["POST"]),
-    Rule("/api/v1/recordings/<recording_id>:share", endpoint="share", methods=["POST"]),
-    Rule("/api/v1/recordings/<recording_id>", endpoint="get", methods=["GET"]),
-    Rule("/api/v1/recordings/<recording_id>", endpoint="delete", methods=["DELETE"]),
-    Rule("/api/v1/recordings/<recording_id>/transcript", endpoint="transcript", methods=["GET"]),
-    Rule("/api/v1/recordings/<recording_id>/transcript.<rendering>", endpoint="transcript", methods=["GET"]),
-])  # fmt: skip
+#: How long a caller may take to begin reading the audio.
+AUDIO_LIFETIME = timedelta(minutes=10)
+
+
+class AudioGone(Gone):
+    """The recording's object is no longer in the bucket."""
+
+    reason = "AUDIO_GONE"
 
 
 @_edge.public_function
 def recordings(request: flask.Request) -> ResponseReturnValue:
     """Entry point of /api/v1/recordings."""
-    endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
-    recording_id = arguments.get("recording_id")
-    with log.context(recording=recording_id), gone_if_deleted(lambda: services().deletions, recording_id):
-        return _VIEWS[endpoint](request, **arguments)
+    return _API.answer(request)
 
 
-def _get(_: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
-    return _edge.json_answer(_reading().one(recording_id))
-
-
-def _transcript(_: flask.Request, recording_id: RecordingId, rendering: str | None = None) -> ResponseReturnValue:
-    if rendering is not None and rendering not in RENDERINGS:
-        raise NoRoute(f"a transcript comes as JSON, or as .{', .'.join(RENDERINGS)}")
-    turns = _reading().turns(recording_id)
-    return _edge.json_answer(as_json(turns)) if rendering is None else _edge.text_answer(RENDERINGS[rendering], turns)
-
-
-def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
-    """200 with what was kept of it; the same call again goes on where this one was stopped."""
-    reason = deletion_reason(request.args)
-    s = services()
-    deleter = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock)
-    return _edge.json_answer(deletion_answer(deleter.delete(recording_id, by=_edge.caller(), reason=reason)))
-
-
-def _replay_many(request: flask.Request) -> ResponseReturnValue:
-    order = order_from_json(BulkReplayOrder, _edge.json_body(request))
-    return _edge.json_answer(_replayer().many(order).as_json())
-
-
-def _reindex(request: flask.Request) -> ResponseReturnValue:
-    """One page; the answer's `next_page_token` leads to the next."""
-    try:
-        given = json.loads(_edge.json_body(request) or b"{}")
-    except (ValueError, RecursionError):
-        given = None
-    token = given.get("page_token") if isinstance(given, dict) else None
-    if not isinstance(given, dict) or set(given) - {"page_token"} or not isinstance(token, str | None):
-        raise Rejected([Problem("body", 'must be a JSON object, empty or with "page_token"')])
-    s = services()
-    count, cursor = Reindexer(recordings=s.recordings, requests=s.requests, results=s.results, index=s.search).page(
-        token
-    )
-    return _edge.json_answer({"reindexed": count} | ({"next_page_token": cursor} if cursor else {}))
+# Reading
 
 
 def _list(request: flask.Request) -> ResponseReturnValue:
-    s = services()
-    query = list_query(request.args, now=s.clock())
-    answer = _reading().page(query)
+    given = request.args.to_dict()
+    view = View(given.pop("view", View.BASIC))
+    query = list_query(given, now=services().clock())
+    if view is View.FULL:
+        query = of_whole_recordings(query, asked_size="page_size" in given)
+    page = _reading().page(query, view=view)
     if query.facets:
+        s = services()
         reader = FacetReader(index=s.search, requests=s.requests, statistics=s.statistics)
-        answer["facets"] = facets_answer(reader.read(query.asked, query.facets, now=s.clock()))
-    return _edge.json_answer(answer)
+        page["facets"] = facets_answer(reader.read(query.asked, query.facets, now=s.clock()))
+    answer = _edge.json_answer(page)
+    if "next_page_token" in page:
+        following = urlencode({**request.args.to_dict(), "page_token": page["next_page_token"]})
+        url = f"{services().settings.public_base_url}/api/v1/recordings?{following}"
+        answer.headers["Link"] = f'<{url}>; rel="next"'
+    return answer
+
+
+def _get(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    conversation, job = _reading().one(recording_id)
+    etag = etag_of_recording(conversation, job)
+    if known := known_already(request, etag):  # before its results are read
+        return known
+    full = View(request.args.get("view", View.FULL)) is View.FULL
+    shown = _reading().whole(conversation, job) if full else recording_answer(conversation, job)
+    return tagged(_edge.json_answer(shown), etag)
+
+
+def _transcript(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """As `Accept` prefers; JSON where it does not say."""
+    turns = _reading().turns(recording_id)
+    suffixes = {form.media_type: suffix for suffix, form in RENDERINGS.items()}
+    preferred = request.accept_mimetypes.best_match(["application/json", *suffixes], default="application/json")
+    suffix = suffixes.get(str(preferred))
+    answer = _edge.text_answer(RENDERINGS[suffix], turns) if suffix else _edge.json_answer(as_json(turns))
+    answer.vary.add("Accept")
+    return answer
+
+
+def _transcript_file(_: flask.Request, recording_id: RecordingId, rendering: str) -> ResponseReturnValue:
+    return _edge.text_answer(RENDERINGS[rendering], _reading().turns(recording_id))
+
+
+def _audio(_: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """To the very bytes that were analysed. The URL is a permission: it goes into no log."""
+    s = services()
+    conversation, _job = _reading().one(recording_id)
+    name = conversation.recording_url.removeprefix(f"gs://{s.audio.bucket}/")
+    if s.audio.find(name, conversation.generation) is None:
+        raise AudioGone(f"The audio of {recording_id} was removed from the bucket, or replaced; what was said is kept.")
+    return _edge.empty_answer(302, Location=s.audio.signed_url(name, conversation.generation, lifetime=AUDIO_LIFETIME))
+
+
+# Adding
 
 
 def _add(request: flask.Request) -> ResponseReturnValue:
@@ -120,21 +128,12 @@ def _add(request: flask.Request) -> ResponseReturnValue:
     if (request.content_length or 0) > MAX_UPLOAD_BYTES:
         raise TooLarge([Problem("audio", too_large("the request"))])
     outcome = _add_multipart(request) if request.mimetype == "multipart/form-data" else _add_json(request)
-    shown = recording_answer(*outcome.stored) if outcome.stored else _reading().basic(outcome.recording_id)
+    shown = (
+        recording_answer(*outcome.stored) if outcome.stored else recording_answer(*_reading().one(outcome.recording_id))
+    )
     answer = _edge.json_answer(shown, 201 if outcome.created else 200)
     answer.headers["Location"] = f"/api/v1/recordings/{outcome.recording_id}"
     return answer
-
-
-def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
-    _replayer().one(recording_id, order_from_json(ReplayOrder, _edge.json_body(request)))
-    return _edge.json_answer(_reading().basic(recording_id))
-
-
-def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
-    order = share_order(_edge.json_body(request))
-    shared = Sharing.of_services().share(recording_id, with_transcript=order.transcript)
-    return _edge.json_answer(shared.as_json)
 
 
 def _add_multipart(request: flask.Request) -> AddOutcome:
@@ -172,17 +171,68 @@ def _add_json(request: flask.Request) -> AddOutcome:
         return _intake().add_url(fetched, url=url, details=details)
 
 
-_VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
-    "list": _list,
-    "add": _add,
-    "get": _get,
-    "delete": _delete,
-    "transcript": _transcript,
-    "replay": _replay,
-    "replay_many": _replay_many,
-    "share": _share,
-    "reindex": _reindex,
-}
+# Deleting, sharing, running again
+
+
+def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """With what was kept of it; the same call again goes on where this one was stopped."""
+    reason = deletion_reason(request.args)
+    s = services()
+    deleter = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock)
+    return _edge.json_answer(deletion_answer(deleter.delete(recording_id, by=_edge.caller(), reason=reason)))
+
+
+def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    order = share_order(_edge.json_body(request))
+    shared = Sharing.of_services().share(recording_id, with_transcript=order.transcript)
+    return _edge.json_answer(shared.as_json)
+
+
+def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    order = order_from_json(ReplayOrder, _edge.json_body(request))
+    if "If-Match" in request.headers:
+        expect_match(request.headers["If-Match"], etag_of_recording(*_reading().one(recording_id)))
+    _replayer().one(recording_id, order)
+    conversation, job = _reading().one(recording_id)
+    return tagged(_edge.json_answer(recording_answer(conversation, job)), etag_of_recording(conversation, job))
+
+
+def _replay_many(request: flask.Request) -> ResponseReturnValue:
+    order = order_from_json(BulkReplayOrder, _edge.json_body(request))
+    return _edge.json_answer(_replayer().many(order).as_json())
+
+
+def _reindex(request: flask.Request) -> ResponseReturnValue:
+    """One page; the answer's `next_page_token` leads to the next."""
+    order = reindex_order(_edge.json_body(request))
+    s = services()
+    reindexer = Reindexer(recordings=s.recordings, requests=s.requests, results=s.results, index=s.search)
+    count, cursor = reindexer.page(order.page_token)
+    answer: Reindexed = {"reindexed": count}
+    if cursor:
+        answer["next_page_token"] = cursor
+    return _edge.json_answer(answer)
+
+
+_API = Api(
+    OPERATIONS,
+    {
+        "list_recordings": _list,
+        "add_recording": _add,
+        "get_recording": _get,
+        "get_transcript": _transcript,
+        "get_transcript_file": _transcript_file,
+        "get_audio": _audio,
+        "delete_recording": _delete,
+        "share_recording": _share,
+        "replay_recording": _replay,
+        "replay_recordings": _replay_many,
+        "reindex_recordings": _reindex,
+    },
+)
+
+
+# By event
 
 
 @functions_framework.cloud_event
@@ -219,6 +269,7 @@ def _object_named_in(data: object) -> tuple[str, str, int]:
 
 def _intake() -> Intake:
     s = services()
+    call = named_call()
     return Intake(
         recordings=s.recordings,
         companies=s.companies,
@@ -226,7 +277,8 @@ def _intake() -> Intake:
         audio=s.audio,
         tasks=s.tasks,
         clock=s.clock,
-        new_id=s.new_id,
+        new_id=(lambda: call.id) if call else s.new_id,
+        sent_at=call.begun_at if call else None,
     )
 
 

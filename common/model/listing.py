@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import enum
 import hashlib
 import json
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
+#: Results are long, and each recording's are a lookup of their own.
+MAX_FULL_PAGE_SIZE = 25
 _MOST_DIGITS = 9  #: Python refuses to read thousands of them
 DEFAULT_ORDER = "started_at desc"
 #: What a list may be sorted by, and the property of the index that it is.
@@ -33,8 +36,16 @@ ORDERS: Mapping[str, Order] = {
     )
     for direction in ("", " asc", " desc")
 }
-_PARAMETERS = ("filter", "order_by", "page_size", "page_token", "count", "explain", "facets")
+#: What a list takes.
+PARAMETERS = ("filter", "order_by", "page_size", "page_token", "count", "explain", "facets")
 _FLAGS: Mapping[str, bool] = {"true": True, "false": False}
+
+
+class View(enum.StrEnum):
+    """How much of a recording is shown."""
+
+    BASIC = "BASIC"  #: metadata, and where its request stands
+    FULL = "FULL"  #: the results too
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,9 +73,9 @@ def list_query(given: Mapping[str, str], *, now: datetime) -> ListQuery:
     Raises:
         Rejected: naming the parameter and the mend.
     """
-    unknown = sorted(set(given) - set(_PARAMETERS))
+    unknown = sorted(set(given) - set(PARAMETERS))
     if unknown:
-        known = f"{', '.join(_PARAMETERS[:-1])} and {_PARAMETERS[-1]}"
+        known = f"{', '.join(PARAMETERS[:-1])} and {PARAMETERS[-1]}"
         raise Rejected([Problem(name, f"is not a known parameter; known are {known}") for name in unknown])
     order = " ".join(given.get("order_by", DEFAULT_ORDER).split())
     if order not in ORDERS:
@@ -81,6 +92,18 @@ def list_query(given: Mapping[str, str], *, now: datetime) -> ListQuery:
     )
     token = given.get("page_token")
     return dataclasses.replace(query, after=_after(token, query)) if token else query
+
+
+def of_whole_recordings(query: ListQuery, *, asked_size: bool) -> ListQuery:
+    """The same list with results; as long as it may be where no size was asked for.
+
+    Raises:
+        Rejected: more were asked for than a page may have.
+    """
+    if asked_size and query.size > MAX_FULL_PAGE_SIZE:
+        detail = f"may be at most {MAX_FULL_PAGE_SIZE} with view=FULL; ask for fewer, or leave out the view"
+        raise Rejected([Problem("page_size", detail)])
+    return dataclasses.replace(query, size=min(query.size, MAX_FULL_PAGE_SIZE))
 
 
 def page_token(end: str, query: ListQuery) -> str:

@@ -132,8 +132,10 @@ def _language(value: str) -> str:
 Text = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 #: Indexed, or part of a key: Datastore takes 1,500 bytes, and a character may have four.
 Name = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Email = Annotated[str, pydantic.AfterValidator(_email)]
-Language = Annotated[str, pydantic.AfterValidator(_language)]
+Email = Annotated[str, pydantic.AfterValidator(_email), pydantic.WithJsonSchema({"type": "string", "format": "email"})]
+Language = Annotated[
+    str, pydantic.AfterValidator(_language), pydantic.WithJsonSchema({"type": "string", "enum": list(LANGUAGES)})
+]
 TimezoneOffset = Annotated[int, pydantic.Field(ge=-12 * 60, le=14 * 60, strict=True)]  #: minutes from UTC
 Vocabulary = Annotated[tuple[Text, ...], pydantic.Field(max_length=500)]
 
@@ -156,7 +158,9 @@ def speaker_among(speakers: Iterable[Speaker], *, email: str | None, name: str |
     return next(by_email, None) or next(by_name, None)
 
 
-class _SpeakerGiven(pydantic.BaseModel):
+class SpeakerGiven(pydantic.BaseModel):
+    """Somebody on the recording, as its sender names them."""
+
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     name: Text
@@ -185,7 +189,7 @@ class RecordingDetails(pydantic.BaseModel):
     custom_vocabulary: Vocabulary | None = None
     number_of_speakers: Annotated[int, pydantic.Field(ge=1, le=MAX_SPEAKERS, strict=True)] | None = None
     separate_channels: pydantic.StrictBool | None = None
-    speakers: Annotated[tuple[_SpeakerGiven, ...], pydantic.Field(max_length=MAX_SPEAKERS)] | None = None
+    speakers: Annotated[tuple[SpeakerGiven, ...], pydantic.Field(max_length=MAX_SPEAKERS)] | None = None
     confidence_threshold: Annotated[float, pydantic.Field(ge=0.5, le=1.0, strict=True, allow_inf_nan=False)] | None = (
         None
     )
@@ -235,7 +239,7 @@ def problems_of(
     error: pydantic.ValidationError,
     *,
     model: type[pydantic.BaseModel] = RecordingDetails,
-    part: type[pydantic.BaseModel] = _SpeakerGiven,
+    part: type[pydantic.BaseModel] = SpeakerGiven,
 ) -> list[Problem]:
     """What pydantic found, in our words, by the field's name as the sender wrote it.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 import pydantic
 
@@ -34,12 +34,22 @@ class NotReplayable(Conflict):
     reason = "NOT_REPLAYABLE"
 
 
+def _with_reason(schema: dict[str, Any]) -> None:
+    """The reason has an empty default only so that one message tells of all that is wrong with it."""
+    schema["required"] = ["reason"]
+    del schema["properties"]["reason"]["default"]
+
+
 class ReplayOrder(pydantic.BaseModel):
     """What somebody asks for: why, from where on, and whether it is only a question."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, json_schema_extra=_with_reason
+    )
 
-    reason: str = ""
+    reason: Annotated[
+        str, pydantic.WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_REASON_CHARS})
+    ] = ""
     from_stage: ReplayStage = ReplayStage.SUBMIT
     validate_only: pydantic.StrictBool = False
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
+
 from common.model.intelligence import Sentiment, Word
 from common.model.recording import Role
 
@@ -63,20 +65,52 @@ def _turn(message: Message, speakers: KnowsSpeakers) -> Turn:
     )
 
 
-def as_json(turns: Sequence[Turn]) -> dict[str, object]:
-    """The API's transcript: {"turns": [{"speaker", "channel", "start", "end", "text", "sentiment"}]}."""
+class VoiceAnswer(TypedDict):
+    """Who speaks."""
+
+    name: str
+    email: str | None
+    role: Role
+
+
+class MoodAnswer(TypedDict):
+    """The mood of what is said."""
+
+    score: float
+    label: str
+
+
+class TurnAnswer(TypedDict):
+    """What one speaker said at one moment."""
+
+    speaker: VoiceAnswer
+    channel: int | None
+    start: float
+    end: float
+    text: str
+    sentiment: MoodAnswer | None
+
+
+class TranscriptAnswer(TypedDict):
+    """Everything that was said, in the order of time."""
+
+    turns: list[TurnAnswer]
+
+
+def as_json(turns: Sequence[Turn]) -> TranscriptAnswer:
+    """The API's transcript."""
+    return {"turns": [_as_json(turn) for turn in turns]}
+
+
+def _as_json(turn: Turn) -> TurnAnswer:
+    mood = turn.sentiment
     return {
-        "turns": [
-            {
-                "speaker": {"name": turn.name, "email": turn.email, "role": turn.role},
-                "channel": turn.channel,
-                "start": round(turn.start, 3),
-                "end": round(turn.end, 3),
-                "text": turn.text,
-                "sentiment": dataclasses.asdict(turn.sentiment) if turn.sentiment else None,
-            }
-            for turn in turns
-        ]
+        "speaker": {"name": turn.name, "email": turn.email, "role": turn.role},
+        "channel": turn.channel,
+        "start": round(turn.start, 3),
+        "end": round(turn.end, 3),
+        "text": turn.text,
+        "sentiment": {"score": mood.score, "label": mood.label} if mood else None,
     }
 
 

@@ -216,6 +216,12 @@ def shown_look(texts: Mapping[str, str]) -> tuple[BusinessUX, list[Problem]]:
         return business_ux_from("", json.dumps(left).encode()), list(error.problems)
 
 
+def label_in_look(name: str) -> str:
+    """What the form of the look calls a field."""
+    labels = {field.name: field.label for group in _look_groups({}) for field in group}
+    return labels[name.partition(".")[0]]
+
+
 def previewed(form: Form) -> dict[str, str]:
     """The parameters of a preview of the form as it stands."""
     return {field.name: field.value for group in form.groups for field in group if field.name not in _NOT_SHOWN}

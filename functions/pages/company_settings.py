@@ -70,32 +70,41 @@ def _prefix(value: str) -> str:
     return value
 
 
-WebAddress = Annotated[str, pydantic.AfterValidator(_web_address)]
-Origin = Annotated[str, pydantic.AfterValidator(_origin)]
-Colour = Annotated[str, pydantic.AfterValidator(_colour)]
+_IS_URI = pydantic.WithJsonSchema({"type": "string", "format": "uri"})
+WebAddress = Annotated[str, pydantic.AfterValidator(_web_address), _IS_URI]
+Origin = Annotated[str, pydantic.AfterValidator(_origin), _IS_URI]
+Colour = Annotated[
+    str,
+    pydantic.AfterValidator(_colour),
+    pydantic.WithJsonSchema({"type": "string", "pattern": f"^{_COLOUR.pattern}$"}),
+]
 
 
-class _TrackerGiven(pydantic.BaseModel):
+class TrackerGiven(pydantic.BaseModel):
+    """A name for phrases to be found in every call of the company."""
+
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     name: Text
     vocabulary: Annotated[tuple[Text, ...], pydantic.Field(min_length=1, max_length=500)]
 
 
-class _DefaultsGiven(pydantic.BaseModel):
+class DefaultsGiven(pydantic.BaseModel):
+    """What holds for a company's recordings where their sender says nothing else."""
+
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     company: Text | None = None
     language_code: Language = "en-US"
     timezone_offset: TimezoneOffset = 0
     custom_vocabulary: Vocabulary = ()
-    trackers: Annotated[tuple[_TrackerGiven, ...], pydantic.Field(max_length=200)] = ()
+    trackers: Annotated[tuple[TrackerGiven, ...], pydantic.Field(max_length=200)] = ()
     channel_roles: Annotated[tuple[Role, ...], pydantic.Field(max_length=MAX_SPEAKERS)] = (Role.AGENT, Role.CUSTOMER)
     prefix: Annotated[Text, pydantic.AfterValidator(_prefix)] | None = None
 
     @pydantic.field_validator("trackers")
     @classmethod
-    def _one_tracker_a_name(cls, trackers: tuple[_TrackerGiven, ...]) -> tuple[_TrackerGiven, ...]:
+    def _one_tracker_a_name(cls, trackers: tuple[TrackerGiven, ...]) -> tuple[TrackerGiven, ...]:
         names = [tracker.name.casefold() for tracker in trackers]
         twice = next((tracker.name for tracker in trackers if names.count(tracker.name.casefold()) > 1), None)
         if twice is not None:
@@ -103,7 +112,9 @@ class _DefaultsGiven(pydantic.BaseModel):
         return trackers
 
 
-class _BusinessUXGiven(pydantic.BaseModel):
+class BusinessUXGiven(pydantic.BaseModel):
+    """How a company's pages look, where they may be embedded, and how long their links live."""
+
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     company: Text | None = None
@@ -119,7 +130,7 @@ class _BusinessUXGiven(pydantic.BaseModel):
     read_only: pydantic.StrictBool = True
 
 
-Given = TypeVar("Given", _DefaultsGiven, _BusinessUXGiven)
+Given = TypeVar("Given", DefaultsGiven, BusinessUXGiven)
 
 
 def defaults_from(company: str, body: bytes) -> CompanyDefaults:
@@ -128,7 +139,7 @@ def defaults_from(company: str, body: bytes) -> CompanyDefaults:
     Raises:
         Rejected: naming every field that is unknown or wrong, with the mend.
     """
-    given = _validated(_DefaultsGiven, company, body)
+    given = _validated(DefaultsGiven, company, body)
     return CompanyDefaults(
         company=company,
         language_code=given.language_code,
@@ -162,7 +173,7 @@ def business_ux_from(company: str, body: bytes) -> BusinessUX:
     Raises:
         Rejected: naming every field that is unknown or wrong, with the mend.
     """
-    given = _validated(_BusinessUXGiven, company, body)
+    given = _validated(BusinessUXGiven, company, body)
     seconds = given.summary_url_expires_in
     return BusinessUX(
         company=company,
@@ -190,7 +201,7 @@ def _validated(model: type[Given], company: str, body: bytes) -> Given:
         # Through JSON text, so that a list or a number may be spelled only as JSON spells it.
         given = model.model_validate_json(body)
     except pydantic.ValidationError as error:
-        raise Rejected(problems_of(error, model=model, part=_TrackerGiven)) from None
+        raise Rejected(problems_of(error, model=model, part=TrackerGiven)) from None
     if given.company not in {None, company}:
         raise Rejected([Problem("company", f"is {given.company!r}, but the address says {company!r}; make them equal")])
     return given

@@ -98,7 +98,7 @@ def remarks(look: Look) -> list[str]:
         moved = [name for name, pair in _MEANINGS.items() if _meaning(pair, look.background) not in pair]
         if moved:
             said.append(f"Adjusted so that they can be read on the background: the colours of {_listed(moved)}.")
-    for name, colour in (("Topics", look.topics), ("Insights", look.insights)):
+    for name, colour in (("Topics", look.topics), ("Questions and tasks", look.insights)):
         if colour:
             ink = _label_ink(colour)
             said.append(f"{name} are labelled in {ink} on {colour}: contrast {_ratio(ink, colour)}.")

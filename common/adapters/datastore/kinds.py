@@ -17,6 +17,7 @@ from common.model.company import CompanyDefaults
 from common.model.conversation import ConversationMetadata
 from common.model.deletion import DeletedRecording
 from common.model.fairness import DispatchTurns, QueueLane
+from common.model.idempotency import IdempotentCall
 from common.model.intake import RejectedObject
 from common.model.intelligence import SECTIONS
 from common.model.job import SymblAsyncRequest
@@ -75,6 +76,7 @@ DELETED_RECORDING = Kind("DeletedRecording", DeletedRecording, frozenset({"next_
 BUCKET_SCAN = Kind("BucketScan", BucketScan)
 SWEEP_REPORTS = Kind("SweepReports", SweepReports)
 WEBHOOK_REFUSALS = Kind("WebhookRefusals", WebhookRefusals)
+IDEMPOTENT_CALL = Kind("IdempotentCall", IdempotentCall)
 
 #: Kinds whose entities are put together by hand, with the properties that are indexed.
 AUDIO_FINGERPRINT = "AudioFingerprint"
@@ -103,6 +105,7 @@ ROW_KINDS = (
     BUCKET_SCAN,
     SWEEP_REPORTS,
     WEBHOOK_REFUSALS,
+    IDEMPOTENT_CALL,
 )
 INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
 

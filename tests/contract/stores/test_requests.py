@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.errors import NotFound
+from common.errors import NotFound, Rejected
 from common.model.capacity import SymblAccount
 from common.model.fairness import Lane, Line
 from common.model.job import FailureClass, ReplayStage, SymblAsyncRequest, Transition
@@ -233,3 +233,18 @@ def test_failures_are_counted_by_class_and_the_latest_listed(added: Added, reque
         failed[3].id, lambda r: r.replayed(ReplayStage.SUBMIT, by="me", reason="mended", now=NOW, next_check_at=NOW)
     )
     assert requests.count_failed(FailureClass.RECORDING, up_to=10) == 3
+
+
+@pytest.mark.parametrize("cursor", ["", "0", "abc", "CkASOmoT", "\ud800", "\x00", "é"])
+def test_a_cursor_that_is_none_is_the_callers_mistake(added: Added, requests: DatastoreRequests, cursor: str) -> None:
+    """It goes through the caller's hands; an empty one begins at the beginning."""
+    added()
+
+    def page() -> Page[SymblAsyncRequest]:
+        return requests.page(size=1, cursor=cursor)
+
+    if cursor:
+        with pytest.raises(Rejected, match="page_token: is not one of ours"):
+            page()
+    else:
+        assert len(page().items) == 1

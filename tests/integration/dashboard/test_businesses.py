@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -195,6 +196,22 @@ def test_who_comes_second_overwrites_nothing_unseen(client: FlaskClient) -> None
 
 
 @pytest.mark.usefixtures("rows")
+def test_of_many_who_save_at_once_one_wins(client: FlaskClient) -> None:
+    """The others are told; what is stored is what the winner sent."""
+    shown = {**values(Page(client.get(ACME, headers=BROWSER).text), "look"), "summary_url_expires_in": "3600"}
+
+    def save(number: int) -> int:
+        sender = client.application.test_client()
+        return sender.post(ACME, data={**shown, "display_name": f"Name {number}"}, headers=OURS).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(save, range(6)))
+
+    assert sorted(answers) == [303, *[412] * 5]
+    assert settled(client, "business-ux")["display_name"] == f"Name {answers.index(303)}"
+
+
+@pytest.mark.usefixtures("rows")
 def test_two_who_edit_different_forms_are_not_in_each_other_s_way(client: FlaskClient) -> None:
     """What the first has changed stays."""
     stale = values(Page(client.get(ACME, headers=BROWSER).text), "trackers")
@@ -233,7 +250,7 @@ def test_a_preview_shows_the_form_as_it_stands(client: FlaskClient) -> None:
         assert answer.status_code == 200
         assert EVIL in page.text
         assert page.all("script") == []
-        assert "Left out, color_topics_filter must be a colour" in page.text
+        assert "Left out: Topics must be a colour" in page.text
         assert "Text on the background is shown in #e8eaed" in page.text
         policy = answer.headers["Content-Security-Policy"]
         assert "img-src 'self' https://acme.example;" in policy

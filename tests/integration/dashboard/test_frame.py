@@ -26,8 +26,9 @@ TOKEN = "a-token-of-32-characters-or-more"
 
 @pytest.fixture
 def paths(rows: CallRows) -> list[str]:
-    """One of each page: overview, list, call, operations, a call in progress, a failed one, an error."""
+    """One of each page: overview, list, call, operations, businesses, a call in progress, a failed one, an error."""
     found = ["/?until=2026-03-20", "/calls", "/ops", f"/calls/{rows.put_sample(sample_calls()[0])}", "/nowhere"]
+    found += ["/settings/companies", "/settings/companies/Acme"]
     for number, status in enumerate((JobStatus.IN_PROGRESS, JobStatus.FAILED), start=2):
         conversation = a_conversation(number)
         found.append(f"/calls/{rows.put(conversation, belonging(a_job(status, number=number), conversation))}")

@@ -147,6 +147,9 @@ def test_an_expired_link_says_whom_to_ask(client: FlaskClient, call: str) -> Non
     assert page.links == []
     assert page.all("script") == []
     assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Content-Security-Policy"].endswith(
+        "frame-ancestors https://crm.acme.example http://localhost:3000"
+    )
     assert sample_calls()[0].truth["title"] not in page.text
 
 

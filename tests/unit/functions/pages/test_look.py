@@ -86,7 +86,7 @@ def test_what_was_done_to_colours_is_said() -> None:
 
     assert "Text on the background is shown in #1c2026: contrast 10.8 : 1." in said
     assert "Adjusted so that they can be read on the background: the colours of" in said
-    assert "Insights get an outline: #ffd11a hardly differs from the background." in said
+    assert "Questions and tasks get an outline: #ffd11a hardly differs from the background." in said
     assert "Topics get an outline" not in said
     assert remarks(Look()) == []
 
