@@ -28,7 +28,7 @@ format: .test ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .test ## print ratios and counts: RPCs per recording, slot use, cold start
+bench: .test ## print ratios and counts: RPCs per recording, slot use, search over 100,000 calls, cold start
 	@$(BIN)/python -m pytest tests/benchmarks -m benchmark -n 0 -q -s
 
 soak: .test ## send 500 recordings through everything while everything fails (a quarter of an hour)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from common.model.recording import RecordingId, StoredObject
     from common.model.refusals import Refusal, WebhookRefusals
     from common.model.search.document import CallDocument
-    from common.model.search.plan import TimeRange, Token
+    from common.model.search.plan import Branch, TimeRange, Token
     from common.model.search.results import Order
     from common.model.slot import Lease
     from common.model.sweeping import SweepReport
@@ -236,9 +236,9 @@ class SearchIndex(Protocol):
         """The keys of calls that have all tokens, after one key and not after another; keys alone are read."""
 
     def fetch(
-        self, tokens: Iterable[Token], time: TimeRange, *, after: CallKey | None, limit: int
+        self, branches: Sequence[Branch], *, after: CallKey | None, limit: int
     ) -> list[tuple[CallKey, CallDocument]]:
-        """The calls themselves."""
+        """The calls that one of the branches finds, none of which excludes anything."""
 
     def open(self, keys: Sequence[CallKey]) -> list[tuple[CallKey, CallDocument]]:
         """Those of `keys` that exist, in that order."""
@@ -248,8 +248,8 @@ class SearchIndex(Protocol):
     ) -> tuple[list[CallDocument], str | None]:
         """Calls that have all of some facets, in another order, and the cursor behind them if there are more."""
 
-    def count(self, tokens: Iterable[Token], time: TimeRange, *, up_to: int) -> int:
-        """How many calls have all tokens; no call is read."""
+    def count(self, branches: Sequence[Branch], *, up_to: int) -> int:
+        """How many calls one of the branches finds, none of which excludes anything; no call is read."""
 
 
 class Statistics(Protocol):

@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 
 from common import log
 from common.bootstrap import services
-from common.errors import Rejected
+from common.errors import NotFound, Rejected
 from common.model.recording import details_from
 from common.model.search.query import Equals, Facet
 from common.model.search.spelling import as_people_write
@@ -66,7 +66,7 @@ def _add(request: flask.Request) -> ResponseReturnValue:
     _edge.expect_same_origin(request)
     name = request.form.get("company", "")
     try:
-        company = details_from({"company": name}).company or ""
+        company = _company(name)
     except Rejected as error:
         page = _list_page(name=name, problem="; ".join(problem.detail for problem in error.problems))
         page.status_code = error.status
@@ -76,13 +76,24 @@ def _add(request: flask.Request) -> ResponseReturnValue:
     return flask.redirect(_site().link(f"/settings/companies/{company}", saved="company"), 303)
 
 
+def _company(name: str) -> str:
+    """The name as a recording would have it.
+
+    Raises:
+        Rejected: no recording can.
+    """
+    return details_from({"company": name}).company or ""
+
+
 def _business(request: flask.Request, company: str) -> ResponseReturnValue:
+    _expect_possible(company)
     return _page(company, saved=request.args.get("saved"))
 
 
 def _settle(request: flask.Request, company: str) -> ResponseReturnValue:
     """One of the three forms; validated as the API's PUT is, and refused where somebody was quicker."""
     _edge.expect_same_origin(request)
+    _expect_possible(company)
     part = PARTS.get(request.form.get("part", ""))
     if part is None:
         raise Rejected("the form has no part that is known; reload the page and send it again")
@@ -95,6 +106,15 @@ def _settle(request: flask.Request, company: str) -> ResponseReturnValue:
         return _page(company, form=part.overtaken(texts, overtaken.stored), status=412)
     log.event("company_settled", company=company, part=part.name, by=_edge.caller())
     return flask.redirect(f"{_site().link(f'/settings/companies/{company}', saved=part.name)}#form-{part.name}", 303)
+
+
+def _expect_possible(company: str) -> None:
+    try:
+        possible = _company(company) == company
+    except Rejected:
+        possible = False
+    if not possible:
+        raise NotFound(f"No company can be called so; {_site().link('/settings/companies')} lists them.")
 
 
 def _store(company: str, part: Part, texts: Mapping[str, str]) -> None:

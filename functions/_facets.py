@@ -14,7 +14,7 @@ from common.model.search.grammar import as_machines_write
 from common.model.search.plan import plan_of
 from common.model.search.results import COUNTED
 from common.ports import RequestStore, SearchIndex, Statistics
-from functions._search import Search, counted
+from functions._search import Search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from common.model.answers import FacetAnswer, FacetValueAnswer
     from common.model.search.document import CallDocument
     from common.model.search.facets import Choice
-    from common.model.search.plan import Summand, TimeRange, Token
+    from common.model.search.plan import Branch, Summand
     from common.model.search.query import Node
 
-    CountKey = tuple[frozenset[Token], TimeRange]
+    CountKey = tuple[Branch, ...]
 
 #: Counts that are under way at the same time.
 AT_ONCE = 8
@@ -63,13 +63,12 @@ class FacetReader:
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             found = dict(zip(keys, pool.map(self._count, keys), strict=True))
         return [
-            counted(parts, [found[part.tokens, part.time] for part in parts]) if parts is not None and can else None
+            _sum(parts, [found[part.branches] for part in parts]) if parts is not None and can else None
             for parts, can in zip(summands, affordable, strict=True)
         ]
 
-    def _count(self, key: CountKey) -> int:
-        tokens, time = key
-        return self.index.count(tokens, time, up_to=COUNTED)
+    def _count(self, branches: CountKey) -> int:
+        return self.index.count(branches, up_to=COUNTED)
 
     def _names(self, asked: Node, *, now: datetime) -> Mapping[Facet, Sequence[str]]:
         """Those that were said around the latest call that the query finds; nothing is scanned."""
@@ -109,9 +108,16 @@ def _summands(query: Node) -> tuple[Summand, ...] | None:
         return None
 
 
+def _sum(summands: Sequence[Summand], counts: Sequence[int]) -> int | None:
+    """The number of calls that these counts make up; None where one that matters went no further than COUNTED."""
+    if len(summands) > 1 and COUNTED in counts:
+        return None
+    return sum(part.sign * count for part, count in zip(summands, counts, strict=True))
+
+
 def _afford(parts: Iterable[Summand], wanted: dict[CountKey, None]) -> bool:
     """Put what is to be counted with the rest, unless there would be more than MOST_COUNTS."""
-    fresh = {(part.tokens, part.time) for part in parts} - set(wanted)
+    fresh = {part.branches for part in parts} - set(wanted)
     if len(wanted) + len(fresh) > MOST_COUNTS:
         return False
     wanted.update(dict.fromkeys(fresh))

@@ -15,7 +15,7 @@ from common.ports import RecordingStore, RequestStore, ResultStore, SearchIndex
 from functions._search import Search
 
 if TYPE_CHECKING:
-    from common.model.answers import Explanation, RecordingAnswer, RecordingsPage
+    from common.model.answers import RecordingAnswer, RecordingsPage
     from common.model.conversation import ConversationMetadata
     from common.model.intelligence import Message
     from common.model.job import SymblAsyncRequest
@@ -65,8 +65,7 @@ class Reading:
         if query.count:
             answer |= cast("RecordingsPage", _counted(search.count()))
         if query.explain:
-            cost = {**search.plan.explained(), **dataclasses.asdict(search.effort)}
-            answer["explanation"] = cast("Explanation", cost)
+            answer["explanation"] = search.explained()
         return answer
 
     def turns(self, recording_id: RecordingId) -> list[Turn]:

@@ -180,22 +180,29 @@ class RecordingAnswer(TypedDict):
 
 
 class ExplainedBranch(TypedDict):
-    """One walk of the index: what calls must have, what they must not have, and when they began (ms since 1970)."""
+    """One walk of the index: what calls must have, what they must not have, and when they began."""
 
     required: list[str]
     excluded: list[list[str]]
-    since: int | None
-    until: int | None
+    since: str | None
+    until: str | None
 
 
 class Explanation(TypedDict):
     """How a list was found, and what that has cost."""
 
+    summary: str
     exact: bool
+    decided_by_the_call: list[str]
     branches: list[ExplainedBranch]
-    walks: int
+    queries: int
+    lookups: int
+    counts: int
     keys_read: int
     calls_read: int
+    requests_read: int
+    calls_set_aside: int
+    stopped_early: bool
 
 
 class FacetValueAnswer(TypedDict):

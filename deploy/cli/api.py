@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_UPLOAD_BYTES = 32 * 2**20  #: the most that a request to the API may have (Cloud Run's limit for HTTP/1)
 _CONNECT_S = 10.0
 _RECORDINGS = "/api/v1/recordings"
+_PIECE_BYTES = 256 * 1024
 
 Answer = dict[str, Any]  #: a recording or another object, as the API gives it
 
@@ -131,7 +132,7 @@ class Api:
         return _object(self._transcript(recording_id, ""), having="turns")
 
     def transcript_file(self, recording_id: str, rendering: str) -> str:
-        """Turns as a file: txt, vtt or srt."""
+        """Turns as a file: txt, vtt, srt or md."""
         return self._transcript(recording_id, f".{rendering}").content.decode()
 
     def _transcript(self, recording_id: str, suffix: str) -> requests.Response:
@@ -140,6 +141,26 @@ class Api:
             f"{_RECORDINGS}/{quote(recording_id, safe='')}/transcript{suffix}",
             mends={"TRANSCRIPT_NOT_READY": f"calltrack recordings wait {recording_id}"},
         )
+
+    @contextlib.contextmanager
+    def audio(self, recording_id: str) -> Iterator[Iterator[bytes]]:
+        """The recording's bytes, piece by piece, from where the server says that they are: it gets no token of ours."""
+        path = f"{_RECORDINGS}/{quote(recording_id, safe='')}/audio"
+        answer = self._call("GET", path, redirects=True)
+        where = answer.headers.get("Location", "")
+        if "X-Goog-Signature=" not in where:  # a sign-in page, which redirects as well
+            raise CommandFailed(_refusal(answer, "", {}))
+        with requests.Session() as session:
+            session.auth = _Bearer(None)
+            session.trust_env = not is_loopback(where)
+            try:
+                with session.get(where, stream=True, timeout=self._timeout) as response:
+                    if not response.ok:
+                        raise CommandFailed(_refusal(response, "", {}))
+                    yield response.iter_content(_PIECE_BYTES)
+            except requests.RequestException as error:
+                host = f"{urlsplit(where).scheme}://{urlsplit(where).netloc}"
+                raise CommandFailed(_unreached(host, error, timeout=self._timeout[1], request_id="")) from None
 
     def _added(self, *, data: Any, headers: dict[str, str]) -> Added:  # noqa: ANN401  # what requests takes
         response = self._call("POST", _RECORDINGS, data=data, headers=headers)
@@ -154,7 +175,9 @@ class Api:
         data: Any = None,  # noqa: ANN401  # what requests takes
         headers: Mapping[str, str] | None = None,
         mends: Mapping[str, str] | None = None,
+        redirects: bool = False,
     ) -> requests.Response:
+        """One answer; one that leads elsewhere is expected only where it says so."""
         request_id = uuid.uuid4().hex  # ours, so that a request without an answer can be found in the logs
         try:
             response = self._session.request(
@@ -170,7 +193,7 @@ class Api:
             raise CommandFailed(
                 _unreached(self.server, error, timeout=self._timeout[1], request_id=request_id)
             ) from None
-        if response.ok and not response.is_redirect:
+        if response.ok and response.is_redirect == redirects:
             return response
         raise CommandFailed(_refusal(response, request_id, mends or {}))
 

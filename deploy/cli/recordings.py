@@ -257,7 +257,7 @@ def reindex(context: click.Context) -> None:
 )
 @click.argument("recording_id", metavar="ID", type=RecordingId())
 @click.option(
-    "--as", "rendering", type=click.Choice(["txt", "json", "vtt", "srt"]),
+    "--as", "rendering", type=click.Choice(["txt", "json", "vtt", "srt", "md"]),
     help="The file to write. [default: txt, or the turns as --format says]",
 )  # fmt: skip
 @click.pass_context
@@ -283,6 +283,27 @@ def transcript(context: click.Context, recording_id: str, rendering: str | None)
         return
     text = api.transcript_file(recording_id, str(rendering))
     out.write(formats.printable(text, keep="\n") if out.isatty() else text)
+
+
+@common_options()
+@recordings.command(epilog=_GLOBALS, examples=("calltrack recordings audio ID --output call.wav",))
+@click.argument("recording_id", metavar="ID", type=RecordingId())
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", required=True,
+    help="Where to write it.",
+)  # fmt: skip
+@click.pass_context
+def audio(context: click.Context, recording_id: str, output: Path) -> None:
+    """Write the recording itself, byte for byte as it was analysed."""
+    settings = settings_of(context)
+    part = output.with_name(f"{output.name}.part")  # what is half of it never has its name
+    try:
+        with settings.api().audio(recording_id) as pieces, part.open("wb") as file:
+            size = sum(file.write(piece) for piece in pieces)
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+    settings.say(f"{size} bytes written to {output}")
 
 
 @common_options()

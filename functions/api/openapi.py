@@ -160,7 +160,7 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     if operation.body:
         found["requestBody"] = _body(operation.body, schemas)
     found["responses"] = {str(status): _answer(answer, schemas) for status, answer in operation.answers.items()} | {
-        str(status): _problem(reasons) for status, reasons in _by_status(operation.may_fail_with).items()
+        str(status): _problem(reasons) for status, reasons in by_status(operation.may_fail_with).items()
     }
     samples = [{"lang": "Shell", "label": "curl", "source": operation.curl}]
     if operation.command:
@@ -210,7 +210,8 @@ def _answer(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
     return found | ({"content": content} if content else {})
 
 
-def _by_status(reasons: Iterable[str]) -> Mapping[int, list[str]]:
+def by_status(reasons: Iterable[str]) -> Mapping[int, list[str]]:
+    """Reasons by the status that they come with."""
     found: dict[int, list[str]] = {}
     for reason in reasons:
         found.setdefault(REASONS[reason].status, []).append(reason)

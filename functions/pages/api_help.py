@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from functions.api.openapi import OPERATIONS, document
+from functions.api.openapi import OPERATIONS, by_status, document
 from functions.api.reasons import REASONS, Reason
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Described:
     description: str
     fields: Sequence[Field]
     answers: Sequence[tuple[int, str, str]]  #: status, media types, what it is
-    reasons: Sequence[tuple[str, Reason]]
+    reasons: Sequence[tuple[int, Sequence[str]]]  #: by status
     curl: str
     command: str | None
 
@@ -72,7 +72,7 @@ def api_help(base_url: str) -> ApiHelp:
                 description=operation.description,
                 fields=[*_parameters(described), *_members(described, components)],
                 answers=answers,
-                reasons=[(reason, REASONS[reason]) for reason in operation.reasons],
+                reasons=sorted(by_status(operation.reasons).items()),
                 curl=operation.curl.replace("BASE", base_url),
                 command=operation.command,
             ),

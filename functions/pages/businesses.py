@@ -219,7 +219,7 @@ def shown_look(texts: Mapping[str, str]) -> tuple[BusinessUX, list[Problem]]:
 def label_in_look(name: str) -> str:
     """What the form of the look calls a field."""
     labels = {field.name: field.label for group in _look_groups({}) for field in group}
-    return labels[name.partition(".")[0]]
+    return labels.get(name.partition(".")[0], name)
 
 
 def previewed(form: Form) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which of many entities are there."""
+"""Many entities by their keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ if TYPE_CHECKING:
 
     from google.cloud import datastore
 
+#: Keys that one lookup may have (https://cloud.google.com/datastore/docs/concepts/limits).
+MOST_KEYS = 1_000
+
+
+def look_up(client: datastore.Client, keys: Sequence[datastore.Key]) -> list[datastore.Entity]:
+    """Those that exist, in no order: one lookup for each thousand keys."""
+    found: list[datastore.Entity] = []
+    for start in range(0, len(keys), MOST_KEYS):
+        found += client.get_multi(keys[start : start + MOST_KEYS])
+    return found
+
 
 def names_that_exist(client: datastore.Client, keys: Sequence[datastore.Key]) -> frozenset[str]:
-    """The names of those keys that have an entity, in one lookup; Datastore takes 1,000 keys at a time."""
-    return frozenset(entity.key.name for entity in client.get_multi(keys)) if keys else frozenset()
+    """The names of those keys that have an entity."""
+    return frozenset(entity.key.name for entity in look_up(client, keys))

@@ -8,7 +8,7 @@ from google.cloud import datastore
 
 from common.adapters.datastore.calls import new_call
 from common.adapters.datastore.companies import defaults_of
-from common.adapters.datastore.keys import names_that_exist
+from common.adapters.datastore.keys import look_up, names_that_exist
 from common.adapters.datastore.kinds import (
     COMPANY_DEFAULTS,
     CONVERSATION_METADATA,
@@ -94,10 +94,10 @@ class DatastoreRecordings:
     def with_requests(
         self, ids: Sequence[RecordingId]
     ) -> Mapping[RecordingId, tuple[ConversationMetadata, SymblAsyncRequest]]:
-        """Those of `ids` that exist, each with its request: one lookup."""
+        """Those of `ids` that exist, each with its request: one lookup for each five hundred."""
         keys = {id_: (self._key(id_), SYMBL_ASYNC_REQUEST.key(self._client, request_id_of(id_))) for id_ in ids}
         wanted = [key for pair in keys.values() for key in pair]
-        found = {entity.key: entity for entity in self._client.get_multi(wanted)} if wanted else {}
+        found = {entity.key: entity for entity in look_up(self._client, wanted)}
         return {
             id_: (CONVERSATION_METADATA.row_of(found[key]), SYMBL_ASYNC_REQUEST.row_of(found[request_key]))
             for id_, (key, request_key) in keys.items()
@@ -129,7 +129,7 @@ class DatastoreRecordings:
 
     def get_many(self, ids: Sequence[RecordingId]) -> Mapping[RecordingId, ConversationMetadata]:
         """Those of `ids` that exist, in one lookup."""
-        entities = self._client.get_multi([self._key(recording_id) for recording_id in ids]) if ids else []
+        entities = look_up(self._client, [self._key(recording_id) for recording_id in ids])
         return {entity.key.name: CONVERSATION_METADATA.row_of(entity) for entity in entities}
 
     def known(self, ids: Sequence[RecordingId]) -> frozenset[RecordingId]:

@@ -10,6 +10,7 @@ from google.cloud.datastore.query import PropertyFilter
 
 from common.adapters.datastore.calls import keys_of_call, put_call
 from common.adapters.datastore.codec import to_entity
+from common.adapters.datastore.keys import look_up
 from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, SYMBL_SLOT, slot_key
 from common.adapters.datastore.lanes import lane_key, pending_in, say_that_somebody_waits
 from common.adapters.datastore.paging import run_page
@@ -46,9 +47,9 @@ class DatastoreRequests:
         return SYMBL_ASYNC_REQUEST.row_of(entity) if entity else None
 
     def get_many(self, ids: Sequence[RequestId]) -> Mapping[RequestId, SymblAsyncRequest]:
-        """Those of `ids` that exist: one lookup."""
+        """Those of `ids` that exist: one lookup for each thousand."""
         keys = [SYMBL_ASYNC_REQUEST.key(self._client, request_id) for request_id in ids]
-        rows = [SYMBL_ASYNC_REQUEST.row_of(entity) for entity in self._client.get_multi(keys)] if keys else []
+        rows = [SYMBL_ASYNC_REQUEST.row_of(entity) for entity in look_up(self._client, keys)]
         return {row.id: row for row in rows}
 
     def owner_of_job(self, job_id: str) -> RequestId | None:

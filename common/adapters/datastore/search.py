@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from google.cloud.datastore.query import PropertyFilter
+from google.cloud.datastore.query import And, Or, PropertyFilter
 
 from common.adapters.datastore.calls import keys_of_call, new_call, put_anew
+from common.adapters.datastore.keys import look_up
 from common.adapters.datastore.kinds import CALL_INDEX, SYMBL_ASYNC_REQUEST
 from common.adapters.datastore.paging import run_page
 from common.adapters.datastore.transactions import run_in_transaction
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from common.model.conversation import ConversationMetadata
     from common.model.intelligence import Rows
     from common.model.job import SymblAsyncRequest
-    from common.model.search.plan import Token
+    from common.model.search.plan import Branch, Token
     from common.model.search.results import Order
     from common.ports import CallKey
 
@@ -79,17 +80,15 @@ class DatastoreSearchIndex:
         return [entity.key.name for entity in query.fetch(limit=limit)]
 
     def fetch(
-        self, tokens: Iterable[Token], time: TimeRange, *, after: CallKey | None, limit: int
+        self, branches: Sequence[Branch], *, after: CallKey | None, limit: int
     ) -> list[tuple[CallKey, CallDocument]]:
-        """The calls themselves."""
-        query = self._query(tokens, time, after=after)
+        """The calls that one of the branches finds, the latest first."""
+        query = self._query_of_any(branches, after=after)
         return [_opened(entity) for entity in query.fetch(limit=limit)]
 
     def open(self, keys: Sequence[CallKey]) -> list[tuple[CallKey, CallDocument]]:
-        """Those of `keys` that exist, in that order: one lookup."""
-        if not keys:
-            return []
-        entities = self._client.get_multi([CALL_INDEX.key(self._client, key) for key in keys])
+        """Those of `keys` that exist, in that order: one lookup for each thousand."""
+        entities = look_up(self._client, [CALL_INDEX.key(self._client, key) for key in keys])
         return sorted((_opened(entity) for entity in entities), key=lambda found: found[0])
 
     def fetch_sorted(
@@ -101,31 +100,43 @@ class DatastoreSearchIndex:
         page = run_page(query, lambda entity: _opened(entity)[1], size=limit, cursor=cursor)
         return list(page.items), page.next_cursor
 
-    def count(self, tokens: Iterable[Token], time: TimeRange, *, up_to: int) -> int:
-        """How many calls have all tokens; no entity is read."""
-        query = self._query(tokens, time, after=None)
+    def count(self, branches: Sequence[Branch], *, up_to: int) -> int:
+        """How many calls one of the branches finds; no entity is read."""
+        query = self._query_of_any(branches, after=None)
         aggregation = self._client.aggregation_query(query).count(alias="calls")
         result = next(iter(aggregation.fetch(limit=up_to)))
         return min(int(result[0].value), up_to)
 
+    def _query_of_any(self, branches: Sequence[Branch], *, after: CallKey | None) -> datastore.Query:
+        """One query, whatever the number of branches: Datastore merges alternatives in the order of keys."""
+        if len(branches) == 1:
+            return self._query(branches[0].walked, branches[0].time, after=after)
+        query = self._client.query(kind=CALL_INDEX.name)
+        query.add_filter(filter=Or([And(self._filters(one.walked, one.time, after=after)) for one in branches]))
+        return query
+
     def _query(
         self, tokens: Iterable[Token], time: TimeRange, *, after: CallKey | None, until: CallKey | None = None
     ) -> datastore.Query:
+        return self._client.query(kind=CALL_INDEX.name, filters=self._filters(tokens, time, after=after, until=until))
+
+    def _filters(
+        self, tokens: Iterable[Token], time: TimeRange, *, after: CallKey | None, until: CallKey | None = None
+    ) -> list[PropertyFilter]:
         filters = [PropertyFilter("terms" if token.is_term else "facets", "=", token.text) for token in sorted(tokens)]
-        query = self._client.query(kind=CALL_INDEX.name, filters=filters)
         first, end = time_bounds(time.since, time.until)
         if after is not None and (first is None or after >= first):
-            self._bound(query, ">", after)
+            filters.append(self._bound(">", after))
         elif first is not None:
-            self._bound(query, ">=", first)
+            filters.append(self._bound(">=", first))
         if until is not None and (end is None or until < end):
-            self._bound(query, "<=", until)
+            filters.append(self._bound("<=", until))
         elif end is not None:
-            self._bound(query, "<", end)
-        return query
+            filters.append(self._bound("<", end))
+        return filters
 
-    def _bound(self, query: datastore.Query, operator: str, name: CallKey) -> None:
-        query.add_filter(filter=PropertyFilter("__key__", operator, CALL_INDEX.key(self._client, name)))
+    def _bound(self, operator: str, name: CallKey) -> PropertyFilter:
+        return PropertyFilter("__key__", operator, CALL_INDEX.key(self._client, name))
 
 
 def _opened(entity: datastore.Entity) -> tuple[CallKey, CallDocument]:

@@ -26,16 +26,20 @@ from common.model.search.query import (
     Phrase,
     Tracker,
     Word,
+    conditions,
 )
 from common.model.search.stems import fold, folded_words
 from common.model.search.tokens import (
     EVERY_CALL,
     LADDERS,
+    MOST_CHARACTERS,
+    PAIRS_LEFT_OUT,
     PREFIX_LENGTHS,
     SECONDS,
     at_least,
     facet,
     less,
+    pairs,
     prefix_term,
     term,
     tracker,
@@ -46,8 +50,9 @@ if TYPE_CHECKING:
 
     from common.model.recording import Role
 
-#: More walks than this would cost more than the page is worth.
-MAX_BRANCHES = 12
+#: A query of Datastore may have 30 alternatives (https://cloud.google.com/datastore/docs/concepts/queries).
+MAX_BRANCHES = 24
+_PAIR = 2
 _IN_FLIGHT = frozenset({"pending", "submitting", "scheduled", "in_progress"})
 
 
@@ -57,6 +62,9 @@ class Token:
 
     text: str
     is_term: bool = False
+
+
+_LEFT_OUT = Token(PAIRS_LEFT_OUT, is_term=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,11 +100,10 @@ class Branch:
 
 
 class Summand(NamedTuple):
-    """Calls in a time that have all of some tokens, added to a number or taken from it."""
+    """The calls of some branches, added to a number or taken from it; one query counts them."""
 
     sign: int
-    tokens: frozenset[Token]
-    time: TimeRange
+    branches: tuple[Branch, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,39 +113,28 @@ class Plan:
     branches: tuple[Branch, ...]
     exact: bool
     asks_status: bool = False
+    undecided: tuple[Node, ...] = ()  #: conditions of which the document decides, since no token tells
 
     @property
-    def is_one_walk(self) -> bool:
-        """Whether one query answers it."""
-        return len(self.branches) == 1 and not self.branches[0].excluded
+    def is_one_query(self) -> bool:
+        """Whether one query finds all that is worth opening."""
+        return not any(branch.excluded for branch in self.branches)
 
     @property
     def summands(self) -> tuple[Summand, ...] | None:
         """Counts that make up the number of calls; None where only opening calls could tell it."""
         if not self.branches:
             return ()
-        branch = self.branches[0]
-        if not self.exact or len(self.branches) > 1 or len(branch.excluded) > 1:
+        if not self.exact:
             return None
-        having = Summand(1, branch.walked, branch.time)
-        return (having, *(Summand(-1, branch.required | group, branch.time) for group in branch.excluded))
-
-    def explained(self) -> dict[str, object]:
-        """For people who ask why a query is slow."""
-        return {
-            "exact": self.exact,
-            "branches": [
-                {
-                    "required": [token.text for token in sorted(branch.walked)],
-                    "excluded": [
-                        [token.text for token in sorted(group)] for group in sorted(map(sorted, branch.excluded))
-                    ],
-                    "since": branch.time.since,
-                    "until": branch.time.until,
-                }
-                for branch in self.branches
-            ],
-        }
+        if self.is_one_query:
+            return (Summand(1, self.branches),)
+        (branch, *others) = self.branches
+        if others or len(branch.excluded) > 1:
+            return None
+        (group,) = branch.excluded
+        having = dataclasses.replace(branch, excluded=frozenset())
+        return (Summand(1, (having,)), Summand(-1, (Branch(branch.required | group, time=branch.time),)))
 
 
 def plan_of(node: Node) -> Plan:
@@ -157,8 +153,9 @@ def plan_of(node: Node) -> Plan:
         exact=exact,
         asks_status=any(
             isinstance(part, Equals) and part.facet is Facet.STATUS and fold(part.value) in _IN_FLIGHT
-            for part in _conditions(node)
+            for part in conditions(node)
         ),
+        undecided=tuple(dict.fromkeys(part for part in conditions(node) if not _is_decided(part))),
     )
 
 
@@ -196,7 +193,8 @@ def _narrow(node: Node) -> Branches:
 def _product(factors: Sequence[Branches]) -> Branches:
     found: Branches = _ALL
     for factor in factors:
-        found = _limited(one.and_then(other) for one in found for other in factor)
+        both = (one.and_then(other) for one in found for other in factor)
+        found = _limited(branch for branch in both if not _is_empty(branch))
     return found
 
 
@@ -228,8 +226,11 @@ def _limited(branches: Iterable[Branch]) -> Branches:
 
 def _is_empty(branch: Branch) -> bool:
     since, until = branch.time.since, branch.time.until
-    nowhen = since is not None and until is not None and since >= until
-    return nowhen or any(group <= branch.required for group in branch.excluded)
+    if since is not None and until is not None and since >= until:
+        return True
+    if _LEFT_OUT in branch.required and any(token.text.startswith("w:") for token in branch.required - {_LEFT_OUT}):
+        return True
+    return any(group <= branch.required for group in branch.excluded)
 
 
 # Conditions
@@ -241,8 +242,7 @@ def _bounds(node: Node) -> tuple[Branches, Branches]:  # noqa: PLR0911  # one pe
         case Word(text, prefix, by):
             return _word(text, prefix=prefix, by=by)
         case Phrase(words, by):
-            folded = [word for text in words for word in folded_words(text)]
-            return _having(*(Token(term(word, by=by), is_term=True) for word in folded)), _NONE
+            return _phrase([word for text in words for word in folded_words(text)], by=by)
         case Tracker():
             return _tracker(node)
         case Equals(Facet.STATUS, value):
@@ -257,8 +257,25 @@ def _bounds(node: Node) -> tuple[Branches, Branches]:  # noqa: PLR0911  # one pe
     raise AssertionError(node)
 
 
+def _is_decided(condition: Node) -> bool:
+    wide, narrow = _bounds(condition)
+    return wide == narrow
+
+
 def _having(*tokens: Token) -> Branches:
     return (Branch(required=frozenset(tokens)),)
+
+
+def _phrase(words: Sequence[str], *, by: Role | None) -> tuple[Branches, Branches]:
+    """Calls in which each two of the words follow each other, and those of which no token says what follows what."""
+    follow = [Token(text, is_term=True) for text in pairs(words)]
+    occur = [Token(term(word, by=by), is_term=True) for word in words]
+    if not follow:
+        return _having(*occur), _NONE
+    exactly = (
+        _having(*follow) if len(words) == _PAIR and by is None and max(map(len, words)) <= MOST_CHARACTERS else _NONE
+    )
+    return (*_having(*follow, *(occur if by else ())), *_having(*occur, _LEFT_OUT)), exactly
 
 
 def _word(text: str, *, prefix: bool, by: Role | None) -> tuple[Branches, Branches]:
@@ -326,14 +343,3 @@ def _ladder(figure: Figure, comparison: Comparison, value: float) -> tuple[Branc
     return tuple(b for text in wide for b in _having(Token(text))), tuple(
         b for text in narrow for b in _having(Token(text))
     )
-
-
-def _conditions(node: Node) -> Iterable[Node]:
-    match node:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _conditions(part)
-        case Not(part):
-            yield from _conditions(part)
-        case _:
-            yield node

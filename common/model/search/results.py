@@ -50,11 +50,16 @@ LATEST_FIRST = Order(column="started_at", descending=True)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Effort:
-    """What an answer has cost."""
+    """What an answer has cost, in Datastore's terms."""
 
-    walks: int = 0  #: queries that read keys alone, or calls and all
-    keys_read: int = 0
+    queries: int = 0  #: of calls, or of keys alone
+    lookups: int = 0  #: of calls or requests by key
+    counts: int = 0  #: aggregation queries
+    keys_read: int = 0  #: by queries of keys alone, which are billed as one read each, however many keys they read
     calls_read: int = 0
+    requests_read: int = 0  #: for their status
+    calls_set_aside: int = 0  #: opened, and not meant by the query
+    stopped_early: int = 0  #: 1 where the page is short because so much had been read
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

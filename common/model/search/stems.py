@@ -25,6 +25,8 @@ def folded_words(text: str) -> list[str]:
 
 def fold(word: str) -> str:
     """Without case and accents."""
+    if word.isascii():
+        return word.lower()
     parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word).casefold())
     return "".join(sign for sign in parts if not unicodedata.combining(sign))
 

@@ -6,6 +6,8 @@ call that a query means has every token that the plan asks for.
 Terms   s:cancel                    some word has this stem
         s:customer:cancel           ... in a turn of such a speaker
         p:can  p:cance              some word begins with these three, these five letters
+        w:late fee                  these words follow each other, as they are
+        w:*                         which ones do is left out: there are too many of them
 Facets  agent:maria reyes           a value of a facet; likewise topic:billing, has:summary ...
         tracker:refund|             was found
         tracker:refund|agent        ... said by such a speaker
@@ -15,6 +17,7 @@ Facets  agent:maria reyes           a value of a facet; likewise topic:billing, 
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from common.model.recording import Role
@@ -33,6 +36,8 @@ MOST_FACETS = 1_000
 MOST_TERMS = 11_000
 #: An indexed text may have 1,500 bytes; what is longer is told apart by its document.
 MOST_CHARACTERS = 120
+#: Of a call that has it, no token says which words follow each other.
+PAIRS_LEFT_OUT = "w:*"
 #: True of every call: what a list without a filter asks for.
 EVERY_CALL = "all"
 PREFIX_LENGTHS = (3, 5)
@@ -49,14 +54,16 @@ LADDERS: Mapping[Figure, Sequence[float]] = {
 SECONDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 
 
-def entry_of(document: CallDocument) -> IndexEntry:
+def entry_of(document: CallDocument, *, most_terms: int = MOST_TERMS) -> IndexEntry:
     """The document as it is stored.
 
-    Whatever an engine answers, it can be stored: of a call with more tokens than an entity may index, beginnings of
-    words are left out first, then who said what; and topics before other facets.
+    Whatever an engine answers, it can be stored: of a call with more tokens than an entity may index, pairs of words
+    are left out first, all of them; then beginnings of words, then who said what; and topics before other facets.
     """
     facets = sorted(facets_of(document), key=lambda token: (token.startswith("topic:"), token))[:MOST_FACETS]
-    terms = sorted(terms_of(document), key=lambda token: (token.startswith("p:"), token.count(":"), token))
+    found, pairs = terms_of(document), pairs_of(document)
+    found |= pairs if len(found) + len(pairs) <= most_terms else {PAIRS_LEFT_OUT}
+    terms = sorted(found, key=lambda token: (token.startswith("p:"), token.count(":"), token))
     return IndexEntry(
         recording_id=document.recording_id,
         company=document.company,
@@ -64,14 +71,14 @@ def entry_of(document: CallDocument) -> IndexEntry:
         created_at=document.created_at,
         duration_s=document.duration_s,
         polarity=document.polarity,
-        terms=tuple(sorted(terms[:MOST_TERMS])),
+        terms=tuple(sorted(terms[:most_terms])),
         facets=tuple(sorted(facets)),
         document=document.packed(),
     )
 
 
 def terms_of(document: CallDocument) -> frozenset[str]:
-    """The tokens of what was said and written: about three per different word."""
+    """The tokens of the words that were said and written: about three per different word."""
     found: set[str] = set()
     for word in folded_words(document.about):
         _add_word(found, word)
@@ -80,6 +87,22 @@ def terms_of(document: CallDocument) -> frozenset[str]:
             _add_word(found, word)
             found.add(term(word, by=turn.role))
     return frozenset(found)
+
+
+def pairs_of(document: CallDocument) -> frozenset[str]:
+    """The tokens of words that follow each other in a turn, or in a line of what is written about the call."""
+    rows = (folded_words(text) for text in (*document.about.splitlines(), *(turn.text for turn in document.turns)))
+    return frozenset(token for words in rows for token in pairs(words))
+
+
+def pairs(words: Sequence[str]) -> Iterable[str]:
+    """The token of each word with the one behind it."""
+    return (pair(*both) for both in itertools.pairwise(words))
+
+
+def pair(first: str, then: str) -> str:
+    """The token of two folded words of which one follows the other."""
+    return f"w:{first[:MOST_CHARACTERS]} {then[:MOST_CHARACTERS]}"
 
 
 def term(word: str, *, by: Role | None = None) -> str:

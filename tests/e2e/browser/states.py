@@ -303,6 +303,8 @@ STATES = (
     State("summary-expired", _summary(lives=-timedelta(days=1)), "This link expired on", 410),
     State("summary-forged", lambda _: "/share/AQ", "not complete, or was changed", 404),
     State("call-shared", _shared_call, "May be embedded on https://crm.example"),
+    State("help-api", lambda _: "/help/api", "Idempotency-Key"),
+    State("help-search", lambda _: "/help/search", "failure_class"),
     State("nowhere", lambda _: "/nowhere", "There is nothing at", 404),
     State("datastore-away", _without_queries("/calls"), "try again in a few seconds", 503),
 )

@@ -230,6 +230,16 @@ def test_a_form_of_another_site_changes_nothing(client: FlaskClient, headers: di
     assert client.get(f"{API}/business-ux").status_code == 404
 
 
+@pytest.mark.parametrize("name", ["x" * 201, "Acme%20", "%20"])
+@pytest.mark.usefixtures("rows")
+def test_a_name_that_no_recording_can_have_is_not_found(client: FlaskClient, name: str) -> None:
+    """Neither shown nor settled."""
+    path = f"/settings/companies/{name}"
+
+    assert client.get(path, headers=BROWSER).status_code == 404
+    assert client.post(path, data={"part": "look"}, headers=OURS).status_code == 404
+
+
 @pytest.mark.usefixtures("rows")
 def test_a_form_without_a_part_is_refused(client: FlaskClient) -> None:
     """Nothing is guessed."""

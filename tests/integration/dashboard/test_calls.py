@@ -132,6 +132,22 @@ def test_a_filter_without_calls_can_be_taken_off(client: FlaskClient, rows: Call
     assert "/calls" in page.links
 
 
+def test_a_page_that_ended_early_leads_on(client: FlaskClient, rows: CallRows) -> None:
+    """Where much was opened in vain, an empty page does not say that nothing is there."""
+    for number in range(1, 6):  # no token tells 45 seconds from a minute
+        conversation = a_conversation(
+            number, started_at=NOW - timedelta(minutes=number), duration=timedelta(seconds=45 if number == 5 else 59)
+        )
+        rows.put(conversation, belonging(a_job(number=number), conversation))
+
+    page = opened(client, "/calls?page_size=1&filter=length:40s..50s")
+
+    assert "None so far" in page.text
+    assert "No calls match" not in page.text
+    (onwards,) = [link for link in page.links if "page_token" in link][:1]
+    assert "Call 5" in opened(client, onwards).text
+
+
 def test_a_filter_shows_only_what_it_names(client: FlaskClient, rows: CallRows) -> None:
     """The filter is the API's, and stays in its box."""
     for number, call in enumerate(sample_calls(), start=1):

@@ -31,6 +31,7 @@ WHOLE_WAY: tuple[State, ...] = (
     ("completed", "partial"),
     ("completed", "complete"),
 )
+AUDIO = b"RIFF" + bytes(range(256)) * 4096
 DONE: tuple[State, ...] = WHOLE_WAY[-1:]
 FAILED: tuple[State, ...] = (("pending", "waiting"), ("failed", "failed"))
 
@@ -89,6 +90,7 @@ class ApiStandIn:
         self.uploads: list[bytes] = []
         self._server = make_server("127.0.0.1", 0, self._serve, threaded=True, request_handler=_Silent)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.audio_url = f"{self.url}/bucket/call.wav?X-Goog-Signature=0a"
         self.looked = threading.Event()
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -108,6 +110,9 @@ class ApiStandIn:
         body = request.get_data(cache=True, parse_form_data=False) if request.method == "GET" else None
         assert not body, "a GET has no body"
         self.requests.append(request)
+        if request.path == "/bucket/call.wav":
+            assert "Authorization" not in request.headers, "the token is for the API alone"
+            return Response(AUDIO, status=200 if self.recordings else 404)(environ, start_response)
         self.meanwhile()
         try:
             response = self.refusals.pop(0) if self.refusals else self._answer(request)
@@ -138,7 +143,10 @@ class ApiStandIn:
             case ("GET", [id_, "transcript"]):
                 self._expect(id_)
                 return _json(TRANSCRIPT)
-            case ("GET", [id_, "transcript.txt" | "transcript.vtt" | "transcript.srt"]):
+            case ("GET", [id_, "audio"]):
+                self._expect(id_)
+                return Response(status=302, headers={"Location": self.audio_url})
+            case ("GET", [id_, "transcript.txt" | "transcript.vtt" | "transcript.srt" | "transcript.md"]):
                 if self._expect(id_).now[1] == "waiting":
                     raise NotFound(
                         "There is no transcript yet: the recording is pending.", reason="TRANSCRIPT_NOT_READY"

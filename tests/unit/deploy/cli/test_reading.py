@@ -11,9 +11,11 @@ import pytest
 from werkzeug.wrappers import Response
 
 from deploy.cli.exits import Exit
-from tests.unit.deploy.cli.stand_in import DONE, FAILED, TRANSCRIPT, WHOLE_WAY, problem
+from tests.unit.deploy.cli.stand_in import AUDIO, DONE, FAILED, TRANSCRIPT, WHOLE_WAY, problem
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.deploy.cli.conftest import Cli
     from tests.unit.deploy.cli.stand_in import ApiStandIn
 
@@ -114,7 +116,9 @@ def test_one_recording_for_a_person_is_its_story(cli: Cli, api: ApiStandIn) -> N
     assert not any(line.startswith("Service") for line in lines)
 
 
-@pytest.mark.parametrize(("how", "path"), [((), "txt"), (("--as", "vtt"), "vtt"), (("--as", "srt"), "srt")])
+@pytest.mark.parametrize(
+    ("how", "path"), [((), "txt"), *((("--as", suffix), suffix) for suffix in ("vtt", "srt", "md"))]
+)
 def test_a_transcript_is_written_as_the_server_renders_it(
     cli: Cli, api: ApiStandIn, how: tuple[str, ...], path: str
 ) -> None:
@@ -133,6 +137,38 @@ def test_a_transcript_comes_as_data_too(cli: Cli, api: ApiStandIn) -> None:
     assert cli("recordings", "transcript", "r1", "--format", "value(speaker.name,text)").out == (
         'Ana\tHello, "Northwind".\nBen\tHi.\n'
     )
+
+
+def test_the_audio_is_written_to_a_file(cli: Cli, api: ApiStandIn, tmp_path: Path) -> None:
+    """Byte for byte, from where the server says; that address gets no token."""
+    api.keep("r1")
+    cli.environ["CALLTRACK_TOKEN"] = "t0ken"
+    file = tmp_path / "call.wav"
+
+    done = cli("recordings", "audio", "r1", "--output", str(file))
+
+    assert (done.code, done.out, file.read_bytes()) == (Exit.OK, "", AUDIO)
+    assert f"{len(AUDIO)} bytes written to {file}" in done.err
+
+
+@pytest.mark.parametrize(
+    ("url", "exit_code"),
+    [
+        ("https://accounts.google.example/signin", Exit.REFUSED),
+        ("http://127.0.0.1:9/a?X-Goog-Signature=0", Exit.UNAVAILABLE),
+    ],
+)
+def test_audio_that_cannot_be_had_leaves_no_file(
+    cli: Cli, api: ApiStandIn, tmp_path: Path, url: str, exit_code: Exit
+) -> None:
+    """A sign-in page is no recording, and neither is half of one."""
+    api.keep("r1")
+    api.audio_url = url
+
+    done = cli("recordings", "audio", "r1", "--output", str(tmp_path / "call.wav"))
+
+    assert done.code == exit_code
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_transcript_that_is_not_there_yet_can_be_waited_for(cli: Cli, api: ApiStandIn) -> None:

@@ -23,6 +23,18 @@ def test_a_word_is_found_by_its_stem_its_speaker_and_its_beginning() -> None:
     assert found == {"s:cancel", "s:agent:cancel", "p:can", "p:cance"}
 
 
+def test_words_that_follow_each_other_are_found_as_they_are() -> None:
+    """Within a turn, not across turns; and where they are too many for an entity, a token says that none of them is."""
+    turns = (spoken("A late fee."), spoken("Fees are late"))
+    call = dataclasses.replace(document_of(a_conversation(name="x", speakers=(), representative=None)), turns=turns)
+
+    def pairs(most_terms: int) -> list[str]:
+        return [term for term in entry_of(call, most_terms=most_terms).terms if term.startswith("w:")]
+
+    assert pairs(1000) == ["w:a late", "w:are late", "w:fees are", "w:late fee"]
+    assert pairs(len(terms_of(call)) + 3) == ["w:*"]
+
+
 def test_a_tracker_is_found_by_whom_and_before_which_second() -> None:
     """Each step beyond its first second has a token, with its speaker and without."""
     hit = TrackerHit(tracker="Recording Disclosure", role=Role.AGENT, start=50, text="recorded")
