@@ -47,6 +47,7 @@ class CallView:
     expected: Expectation | None
     failure: Failure | None
     provenance: tuple[tuple[str, str], ...]
+    is_deletable: bool
 
     @property
     def turns(self) -> tuple[TurnView, ...]:
@@ -103,6 +104,7 @@ def call_view(
         expected=trail.expectation(conversation, request, around),
         failure=trail.failure(conversation, request),
         provenance=tuple(trail.provenance(conversation, request, around)),
+        is_deletable=request is None or not request.places,
     )
 
 

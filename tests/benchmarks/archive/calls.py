@@ -257,5 +257,5 @@ def _spelled(number: int) -> str:
 
 
 def rare_word() -> str:
-    """A word that some forty of 100,000 calls have."""
-    return _spelled(_WORDS // 2)
+    """A word that one call in some hundreds has."""
+    return _spelled(_WORDS // 10)
