@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from common.adapters.datastore.account import DatastoreAccount
     from common.adapters.datastore.companies import DatastoreCompanies
     from common.adapters.datastore.day_statistics import DatastoreStatistics
+    from common.adapters.datastore.deletions import DatastoreDeletions
     from common.adapters.datastore.idempotency import DatastoreIdempotency
     from common.adapters.datastore.inbox import DatastoreInbox
     from common.adapters.datastore.intake import DatastoreIntakeLog
@@ -158,6 +159,13 @@ class Services:
         from common.adapters.datastore.intake import DatastoreIntakeLog
 
         return DatastoreIntakeLog(self.datastore)
+
+    @built_once
+    def deletions(self) -> DatastoreDeletions:
+        """DeletedRecording."""
+        from common.adapters.datastore.deletions import DatastoreDeletions
+
+        return DatastoreDeletions(self.datastore)
 
     @built_once
     def idempotency(self) -> DatastoreIdempotency:

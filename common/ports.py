@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from common.model.aggregates import DayStatistics
     from common.model.business_ux import BusinessUX
     from common.model.capacity import SymblAccount
+    from common.model.deletion import DeletedRecording
     from common.model.fairness import DispatchTurns, Lane, Line
     from common.model.idempotency import IdempotentCall, KeptAnswer
     from common.model.intake import AddOutcome, RejectedObject
@@ -58,6 +59,8 @@ class RecordingStore(Protocol):
         settle: Callable[[CompanyDefaults], ConversationMetadata] | None = None,
     ) -> AddOutcome:
         """Store both in one transaction, unless the recording, or (within its company) its audio, is already there.
+
+        Raises Gone where the recording was deleted.
 
         `settle` makes the row anew by what the company has settled, as read in that transaction; without it the row is
         stored as it is.
@@ -127,17 +130,8 @@ class RequestStore(Protocol):
     def due(self, *, now: datetime, limit: int) -> list[SymblAsyncRequest]:
         """Those that are owed a look, the longest overdue first."""
 
-    def page(
-        self,
-        *,
-        size: int,
-        cursor: str | None,
-        newest_first: bool,
-        company: str | None,
-        status: JobStatus | None,
-        failure_class: FailureClass | None = None,
-    ) -> Page[SymblAsyncRequest]:
-        """Requests by the time at which they were added."""
+    def page(self, *, size: int, cursor: str | None) -> Page[SymblAsyncRequest]:
+        """All of them, those first that were added first."""
 
     def count_pending(self) -> int:
         """How many wait for a slot."""
@@ -229,9 +223,6 @@ class SearchIndex(Protocol):
 
     def rebuild(self, conversation: ConversationMetadata, results: Mapping[str, Rows]) -> bool:
         """Index a recording anew from what is stored of it; False where it has no request."""
-
-    def delete(self, document: CallDocument) -> None:
-        """Forget a call."""
 
     def walk(
         self,
@@ -363,6 +354,42 @@ class IntakeLog(Protocol):
         """The latest first."""
 
 
+class Deletions(Protocol):
+    """Recordings that were deleted, and what is still there of them."""
+
+    def begin(
+        self,
+        recording_id: RecordingId,
+        leave: Callable[[ConversationMetadata, SymblAsyncRequest | None], DeletedRecording],
+    ) -> DeletedRecording:
+        """Take away all by which a recording is found, in one transaction that keeps what `leave` makes of it.
+
+        With it goes what it counts for, and what keeps its audio from being added again. `leave` may run several times;
+        what it raises leaves everything as it is. Of a recording that was deleted before, what was kept is the answer.
+        Raises NotFound where there is no such recording.
+        """
+
+    def get(self, recording_id: RecordingId) -> DeletedRecording | None:
+        """What was kept of a deleted recording."""
+
+    def change(
+        self, recording_id: RecordingId, change: Callable[[DeletedRecording], DeletedRecording]
+    ) -> DeletedRecording:
+        """Apply a pure change in a transaction; `change` may run several times."""
+
+    def due(self, *, now: datetime, limit: int) -> list[DeletedRecording]:
+        """Those of which something is owed, the longest overdue first."""
+
+    def delete_rows(self, recording_id: RecordingId) -> int:
+        """Delete its results and the deliveries of its webhooks; how many entities there were."""
+
+    def duplicates(self, recording_id: RecordingId) -> list[RejectedObject]:
+        """Objects that were rejected because they have its audio."""
+
+    def forget_duplicate(self, rejected: RejectedObject) -> None:
+        """The object is gone."""
+
+
 class BucketScans(Protocol):
     """How far the search for lost events has come, by bucket."""
 
@@ -441,8 +468,8 @@ class AudioStore(Protocol):
     ) -> StoredObject:
         """Write a new object; never over another."""
 
-    def delete(self, stored: StoredObject) -> None:
-        """Remove it."""
+    def delete(self, name: str, generation: int | None = None) -> None:
+        """Remove one generation of an object, or the current one; that it is gone is as good."""
 
     def signed_url(self, name: str, generation: int, *, lifetime: timedelta) -> str:
         """A URL that reads exactly this generation until it expires."""
@@ -475,6 +502,9 @@ class SpeechIntelligence(Protocol):
 
     def section(self, section: SectionKind, conversation_id: str) -> Rows | None:
         """The rows of a section; None where the engine has none yet."""
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        """Have the engine forget a conversation; that it has none is as good."""
 
 
 class EnginePages(Protocol):

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from common import log
 from common.adapters.audio_probe import probe
-from common.errors import Problem, Rejected, TooLarge, TryLater
+from common.errors import Gone, Problem, Rejected, TooLarge, TryLater
 from common.model.company import CompanyDefaults, company_of_object
 from common.model.conversation import ConversationMetadata, conversation_of, expect_fit
 from common.model.intake import (
@@ -77,6 +77,9 @@ class Intake:
             with self.audio.open(stored) as content:
                 properties = probe(content, size=stored.size)
             outcome = self._ingest(stored, details, properties)
+        except Gone:  # its object has not been deleted yet, or was seen just before
+            log.event("object_ignored", object=name, generation=generation, gone=True)
+            return None
         except Rejected as error:
             self._reject(stored, reason=str(error), problems=error.problems)
             return None
@@ -141,7 +144,7 @@ class Intake:
             stored = self._store(name, content, content_type=content_type, details=details, now=now)
         outcome = self._ingest(stored, details, properties)
         if outcome.recording_id != stored.recording_id:  # somebody else sent the same audio at the same time
-            self.audio.delete(stored)
+            self.audio.delete(stored.name, stored.generation)
         if DETAILS_KEY not in stored.metadata:  # they were kept beside it
             self.intake.forget_details(name)
         # The object's own event may have been quicker: the recording is new all the same.

@@ -47,7 +47,7 @@ class Reindexer:
 
     def page(self, cursor: str | None) -> tuple[int, str | None]:
         """Index the recordings of a page, the first added first; how many, and the cursor of the next page."""
-        page = self.requests.page(size=PAGE_SIZE, cursor=cursor, newest_first=False, company=None, status=None)
+        page = self.requests.page(size=PAGE_SIZE, cursor=cursor)
         conversations = self.recordings.get_many([request.recording_id for request in page.items])
         count = 0
         for request in page.items:

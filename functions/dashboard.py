@@ -16,15 +16,21 @@ from werkzeug.routing import Map, Rule
 
 from common import log
 from common.bootstrap import services
-from common.errors import NotFound
+from common.errors import NotFound, Problem, Rejected
 from common.model.answers import recording_answer, rejection_answer
+from common.model.deletion import deletion_reason
 from common.model.intelligence import SECTIONS
 from common.model.job import request_id_of
 from common.model.listing import ORDERS, list_query, page_token
 from common.model.overview import overview_query
 from common.model.replay import ReplayOrder, order_from
+from common.model.search.facets import Facet
+from common.model.search.grammar import as_people_write, parse
+from common.model.search.query import conjunction
 from common.model.transcript import RENDERINGS, turns_of
 from functions import _businesses, _edge, _summary
+from functions._delete import Deleter, gone_if_deleted
+from functions._facets import FacetReader
 from functions._operations import Operations, replay_of_class
 from functions._overview import OverviewReader
 from functions._replay import Replayer
@@ -33,7 +39,7 @@ from functions.api.etags import etag_of, expect_match
 from functions.api.of_companies import OPERATIONS
 from functions.api.serving import Api, tagged
 from functions.pages.call import call_view, position_of, position_text
-from functions.pages.calls import Paging, call_rows, chips, found_in_words
+from functions.pages.calls import Paging, call_rows, chips, found_in_words, with_counts
 from functions.pages.company_settings import (
     business_ux_answer,
     business_ux_from,
@@ -41,6 +47,7 @@ from functions.pages.company_settings import (
     defaults_from,
     expect_own_prefix,
 )
+from functions.pages.facets import facet_bar
 from functions.pages.operations import Replayed, operations_answer, operations_view
 from functions.pages.overview import overview_answer, overview_view
 from functions.pages.readiness import Readiness
@@ -48,7 +55,8 @@ from functions.pages.search_help import search_help
 from functions.pages.site import Site, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from flask.typing import ResponseReturnValue
 
@@ -60,6 +68,7 @@ if TYPE_CHECKING:
     from common.model.job import SymblAsyncRequest
     from common.model.listing import ListQuery
     from common.model.recording import RecordingId
+    from common.model.search.facets import Offer
 
 #: How long the audio of an open page can be played.
 AUDIO_LIFETIME = timedelta(hours=1)
@@ -70,8 +79,10 @@ _ROUTES = Map(
         Rule("/", endpoint="overview", methods=["GET"]),
         Rule("/overview.json", endpoint="overview_json", methods=["GET"]),
         Rule("/calls", endpoint="calls", methods=["GET"]),
+        Rule("/calls/facets", endpoint="calls_facets", methods=["GET"]),
         Rule("/calls/<recording_id>", endpoint="call", methods=["GET"]),
         Rule("/calls/<recording_id>/replay", endpoint="replay", methods=["POST"]),
+        Rule("/calls/<recording_id>/delete", endpoint="delete", methods=["POST"]),
         Rule("/calls/<recording_id>.json", endpoint="call_json", methods=["GET"]),
         Rule("/calls/<recording_id>.<any(vtt, srt, txt, md):rendering>", endpoint="transcript", methods=["GET"]),
         Rule("/ops", endpoint="operations", methods=["GET"]),
@@ -118,7 +129,8 @@ def dashboard(request: flask.Request) -> ResponseReturnValue:
         endpoint, arguments = _route(request)
     except werkzeug.exceptions.NotFound:
         raise NotFound(f"There is nothing at {request.path}; {_site().link('/calls')} lists the calls.") from None
-    with log.context(recording=arguments.get("recording_id")):
+    recording_id = arguments.get("recording_id")
+    with log.context(recording=recording_id), gone_if_deleted(lambda: services().deletions, recording_id):
         return _VIEWS[endpoint](request, **arguments)
 
 
@@ -157,21 +169,27 @@ def _overview_reader(s: Services) -> OverviewReader:
 
 
 def _calls(request: flask.Request) -> ResponseReturnValue:
-    """The list, or what a search finds: one query, one lookup and one count."""
+    """The list, or what a search finds: one query, one lookup and one count; facets are counted on demand."""
     s = services()
-    query = list_query(
-        {name: value for name, value in request.args.items() if name != "trail" and value}, now=s.clock()
-    )
+    chosen = request.args.getlist("and")
+    if chosen:
+        return flask.redirect(_site().link("/calls", **_narrowed(request, chosen, now=s.clock())))
+    query = _list_query(request, now=s.clock())
     search = Search(index=s.search, requests=s.requests, query=query.asked)
     page = search.page(size=query.size, after=query.after, order=ORDERS[query.order])
     requests = s.requests.get_many([request_id_of(call.recording_id) for call in page.calls])
     rows = call_rows(page.calls, {job.recording_id: job for job in requests.values()}, asked=query.asked)
     first, more = query.after is None, page.next_key is not None
+    conditions = chips(query)
+    if conditions and first and not rows:
+        conditions = with_counts(conditions, _facet_reader(s).count([chip.rest for chip in conditions]))
+    shows_counts = request.args.get("counts") == "true"
     return _site().page(
         "calls.html",
         rows=rows,
         filter=query.filter,
-        chips=chips(query),
+        chips=conditions,
+        bar=facet_bar(query.asked, _facets(s, query) if shows_counts else None),
         found=found_in_words(search.count(), shown=len(rows), first=first, more=more),
         paging=Paging(
             token=request.args.get("page_token"),
@@ -181,6 +199,35 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
         ),
         public_base_url=s.settings.public_base_url,
     )
+
+
+def _calls_facets(request: flask.Request) -> ResponseReturnValue:
+    """The lists above the calls, with their counts: what the page's script puts in place of those without."""
+    s = services()
+    query = _list_query(request, now=s.clock())
+    return _site().page("facets.html", bar=facet_bar(query.asked, _facets(s, query)), kept=_kept(request, query))
+
+
+def _list_query(request: flask.Request, *, now: datetime) -> ListQuery:
+    """The parameters of the list, without those that are the page's own."""
+    own = {"trail", "counts"}
+    return list_query({name: value for name, value in request.args.items() if name not in own and value}, now=now)
+
+
+def _narrowed(request: flask.Request, chosen: Sequence[str], *, now: datetime) -> dict[str, str]:
+    """The parameters of the search that the form of facets asks for."""
+    texts = [request.args.get("filter", ""), *chosen]
+    asked = conjunction(parse(text, now=now) for text in texts)
+    kept = {name: request.args[name] for name in ("order_by", "page_size", "counts") if name in request.args}
+    return kept | {"filter": as_people_write(asked)}
+
+
+def _facet_reader(s: Services) -> FacetReader:
+    return FacetReader(index=s.search, requests=s.requests, statistics=s.statistics)
+
+
+def _facets(s: Services, query: ListQuery) -> list[Offer]:
+    return _facet_reader(s).read(query.asked, Facet, now=s.clock())
 
 
 def _kept(request: flask.Request, query: ListQuery) -> dict[str, str]:
@@ -212,6 +259,19 @@ def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
     s = services()
     Replayer(requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()).one(
         recording_id, order
+    )
+    return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
+
+
+def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """The form at the end of a call's page; the page that follows says that the call was deleted."""
+    _edge.expect_same_origin(request)
+    given = request.form.to_dict()
+    if given.pop("confirm", None) != "yes":
+        raise Rejected([Problem("confirm", "must be ticked: a deleted recording cannot be had back")])
+    s = services()
+    Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock).delete(
+        recording_id, by=_edge.caller(), reason=deletion_reason(given)
     )
     return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
 
@@ -402,8 +462,10 @@ _VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "overview": _overview,
     "overview_json": _overview_json,
     "calls": _calls,
+    "calls_facets": _calls_facets,
     "call": _call,
     "replay": _replay,
+    "delete": _delete,
     "call_json": _call_json,
     "transcript": _transcript,
     "operations": _operations,

@@ -17,12 +17,15 @@ from common import log
 from common.bootstrap import services
 from common.errors import Gone, Problem, Rejected, TooLarge
 from common.model.answers import recording_answer
+from common.model.deletion import deletion_reason
 from common.model.intake import MAX_UPLOAD_BYTES, AddOutcome
 from common.model.listing import View, list_query, of_whole_recordings
 from common.model.recording import details_from, details_from_json
 from common.model.replay import BulkReplayOrder, ReplayOrder, order_from_json
 from common.model.transcript import RENDERINGS, as_json
 from functions import _edge
+from functions._delete import Deleter, deletion_answer
+from functions._facets import FacetReader, facets_answer
 from functions._intake import Intake, expect_company, too_large
 from functions._reading import Reading
 from functions._reindex import Reindexer, reindex_order
@@ -70,6 +73,10 @@ def _list(request: flask.Request) -> ResponseReturnValue:
     if view is View.FULL:
         query = of_whole_recordings(query, asked_size="page_size" in given)
     page = _reading().page(query, view=view)
+    if query.facets:
+        s = services()
+        reader = FacetReader(index=s.search, requests=s.requests, statistics=s.statistics)
+        page["facets"] = facets_answer(reader.read(query.asked, query.facets, now=s.clock()))
     answer = _edge.json_answer(page)
     if "next_page_token" in page:
         following = urlencode({**request.args.to_dict(), "page_token": page["next_page_token"]})
@@ -164,7 +171,15 @@ def _add_json(request: flask.Request) -> AddOutcome:
         return _intake().add_url(fetched, url=url, details=details)
 
 
-# Sharing, running again
+# Deleting, sharing, running again
+
+
+def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """With what was kept of it; the same call again goes on where this one was stopped."""
+    reason = deletion_reason(request.args)
+    s = services()
+    deleter = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock)
+    return _edge.json_answer(deletion_answer(deleter.delete(recording_id, by=_edge.caller(), reason=reason)))
 
 
 def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
@@ -208,6 +223,7 @@ _API = Api(
         "get_transcript": _transcript,
         "get_transcript_file": _transcript_file,
         "get_audio": _audio,
+        "delete_recording": _delete,
         "share_recording": _share,
         "replay_recording": _replay,
         "replay_recordings": _replay_many,

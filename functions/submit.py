@@ -130,9 +130,8 @@ class Submitter:
 
     def _signed_url(self, conversation: ConversationMetadata) -> str:
         """The recording's URL for the engine. Whatever goes wrong here, nothing was sent: it may wait in the queue."""
-        name = conversation.recording_url.removeprefix("gs://").partition("/")[2]
         try:
-            return self.audio.signed_url(name, conversation.generation, lifetime=URL_LIFETIME)
+            return self.audio.signed_url(conversation.object_name, conversation.generation, lifetime=URL_LIFETIME)
         except TryLater as error:
             raise NotAccepted(f"the recording's URL could not be signed: {error}") from error
 

@@ -25,6 +25,7 @@ from common.model.sweeping import SweepReport
 from common.model.tasks import collect_task, dispatch_task, owed
 from common.ports import AccountState, Inbox, RequestStore, SlotPool, SpeechIntelligence, SweepLog, TaskQueue
 from functions import _edge
+from functions._delete import Deleter
 from functions._inquiry import Inquiry
 from functions._reconcile import Reconciler
 
@@ -364,7 +365,7 @@ def sweep_jobs(request: flask.Request) -> ResponseReturnValue:  # noqa: ARG001  
         cap=s.settings.symbl_max_active_jobs,
         budgets=s.settings.budgets,
         clock=s.clock,
-        further={"bucket": lambda: _reconcile(s)},
+        further={"bucket": lambda: _reconcile(s), "deletions": lambda: _go_on_deleting(s)},
     ).sweep()
     log.event("swept", **found)
     _keep(SweepReport.of(found, began_at=began_at, ended_at=s.clock()), s.sweep_log)
@@ -382,6 +383,11 @@ def _reconcile(s: Services) -> Mapping[str, int]:
         every=s.settings.bucket_scan_interval,
         now=s.clock(),
     ).reconcile()
+
+
+def _go_on_deleting(s: Services) -> Mapping[str, int]:
+    """One query where nothing is owed."""
+    return Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock).go_on()
 
 
 def _keep(report: SweepReport, sweep_log: SweepLog) -> None:

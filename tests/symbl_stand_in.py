@@ -69,7 +69,7 @@ class SymblStandIn:
             def do_POST(self) -> None:
                 stand_in._serve(self)
 
-            do_GET = do_POST  # noqa: N815  # the names that http.server calls
+            do_GET = do_DELETE = do_POST  # noqa: N815  # the names that http.server calls
 
             def log_message(self, *_: object) -> None:
                 """Tests read `requests` instead."""

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 READ_CHUNK_BYTES = 256 * 1024
 _SIDE_FILE_BYTES = 1024 * 1024
 _PROBE_S = 3
-_LIST_S = 15
-_LIST_RETRY = DEFAULT_RETRY.with_timeout(20)  # the sweep, which waits, comes again
-_LISTED = "items(name,generation,size,contentType,md5Hash,timeCreated),nextPageToken"
+_CALL_S = 15
+_RETRY = DEFAULT_RETRY.with_timeout(20)  # whoever waits for it comes again
 _OUT_OF_REACH = (google_errors.ServerError, google_errors.RetryError, requests.RequestException)
+_LISTED = "items(name,generation,size,contentType,md5Hash,timeCreated),nextPageToken"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
@@ -50,9 +50,9 @@ class CloudAudioStore:
             TryLater: when the bucket is out of reach.
         """
         try:
-            blob = self._bucket.get_blob(name, generation=generation)
+            blob = self._bucket.get_blob(name, generation=generation, timeout=_CALL_S, retry=_RETRY)
         except _OUT_OF_REACH as error:
-            raise TryLater(f"the bucket is out of reach: {error}") from error
+            raise TryLater(f"the object cannot be looked for: {error}") from error
         if blob is None or (generation is not None and blob.generation != generation):
             return None
         return self._stored(blob)
@@ -68,7 +68,7 @@ class CloudAudioStore:
             TryLater: when the bucket is out of reach.
         """
         listing = self._client.list_blobs(
-            self.bucket, page_size=size, page_token=cursor, fields=_LISTED, timeout=_LIST_S, retry=_LIST_RETRY
+            self.bucket, page_size=size, page_token=cursor, fields=_LISTED, timeout=_CALL_S, retry=_RETRY
         )
         try:
             blobs = next(listing.pages, ())
@@ -100,12 +100,18 @@ class CloudAudioStore:
         )
         return self._stored(blob)
 
-    def delete(self, stored: StoredObject) -> None:
-        """Remove it; that it is gone is as good."""
+    def delete(self, name: str, generation: int | None = None) -> None:
+        """Remove one generation, or the current one; that it is gone is as good.
+
+        Raises:
+            TryLater: when the bucket is out of reach.
+        """
         try:
-            self._bucket.blob(stored.name, generation=stored.generation).delete()
+            self._bucket.blob(name, generation=generation).delete(timeout=_CALL_S, retry=_RETRY)
         except google_errors.NotFound:
             return
+        except _OUT_OF_REACH as error:
+            raise TryLater(f"the object cannot be deleted: {error}") from error
 
     def signed_url(self, name: str, generation: int, *, lifetime: timedelta) -> str:
         """A V4 URL that reads exactly this generation until it expires."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired, cast, overload
 import pydantic
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
+from common.model.deletion import Duty
 from common.model.intelligence import (
     SECTIONS,
     ActionItem,
@@ -204,6 +205,33 @@ class Explanation(TypedDict):
     stopped_early: bool
 
 
+class FacetValueAnswer(TypedDict):
+    """A value of a facet: the filter that finds its calls, and how many they are; null where that is not known."""
+
+    value: str
+    count: int | None
+    count_is_more: NotRequired[bool]
+    filter: str
+
+
+class FacetAnswer(TypedDict):
+    """A facet's values, and how many more are known."""
+
+    values: list[FacetValueAnswer]
+    left_out: int
+
+
+class DeletionAnswer(TypedDict):
+    """What was kept of a deleted recording; `owed` is what is still there."""
+
+    id: str
+    deleted_at: Instant
+    by: str
+    reason: str
+    owed: list[Duty]
+    finished_at: Instant | None
+
+
 class RecordingsPage(TypedDict):
     """Part of a list."""
 
@@ -212,6 +240,7 @@ class RecordingsPage(TypedDict):
     total_size: NotRequired[int | None]
     total_size_is_more: NotRequired[bool]
     explanation: NotRequired[Explanation]
+    facets: NotRequired[dict[str, FacetAnswer]]
 
 
 class Reindexed(TypedDict):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from common.errors import Problem, Rejected
-from common.model.recording import Direction, Priority, RecordingId, Role, Speaker, speaker_among
+from common.model.recording import Direction, Priority, RecordingId, Role, Speaker, object_name_of, speaker_among
 
 if TYPE_CHECKING:
     from common.model.company import CompanyDefaults
@@ -49,6 +49,11 @@ class ConversationMetadata:
     external_id: str | None
     confidence_threshold: float | None  #: None: the installation's setting
     priority: Priority
+
+    @property
+    def object_name(self) -> str:
+        """The name of its object in the bucket."""
+        return object_name_of(self.recording_url)
 
     @property
     def agent(self) -> Speaker | None:

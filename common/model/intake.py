@@ -8,7 +8,7 @@ from datetime import datetime
 from common.errors import Problem
 from common.model.conversation import ConversationMetadata
 from common.model.job import SymblAsyncRequest
-from common.model.recording import RecordingId
+from common.model.recording import RecordingId, object_name_of
 
 #: Key under which an object carries its sender's words. Cloud Storage allows 8 KiB of custom metadata in all,
 #: fake-gcs-server keeps an object's attributes in an extended attribute of its file, which ext4 limits to 4 KiB.
@@ -39,3 +39,8 @@ class RejectedObject:
     reason: str
     problems: tuple[Problem, ...] = ()
     duplicate_of: RecordingId | None = None
+
+    @property
+    def object_name(self) -> str:
+        """The name of the object in the bucket."""
+        return object_name_of(self.recording_url)

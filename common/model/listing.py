@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from common.errors import Problem, Rejected
+from common.model.search.facets import Facet
 from common.model.search.grammar import as_machines_write, parse
 from common.model.search.query import Node
 from common.model.search.results import Order
@@ -36,7 +37,7 @@ ORDERS: Mapping[str, Order] = {
     for direction in ("", " asc", " desc")
 }
 #: What a list takes.
-PARAMETERS = ("filter", "order_by", "page_size", "page_token", "count", "explain")
+PARAMETERS = ("filter", "order_by", "page_size", "page_token", "count", "explain", "facets")
 _FLAGS: Mapping[str, bool] = {"true": True, "false": False}
 
 
@@ -58,6 +59,7 @@ class ListQuery:
     after: str | None = None  #: where the page before ended
     count: bool = False
     explain: bool = False
+    facets: tuple[Facet, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -86,6 +88,7 @@ def list_query(given: Mapping[str, str], *, now: datetime) -> ListQuery:
         size=_page_size(given.get("page_size")),
         count=_flag("count", given.get("count")),
         explain=_flag("explain", given.get("explain")),
+        facets=_facets(given.get("facets")),
     )
     token = given.get("page_token")
     return dataclasses.replace(query, after=_after(token, query)) if token else query
@@ -122,6 +125,13 @@ def _flag(name: str, text: str | None) -> bool:
     if text not in _FLAGS:
         raise Rejected([Problem(name, "must be true or false")])
     return _FLAGS[text]
+
+
+def _facets(text: str | None) -> tuple[Facet, ...]:
+    names = [name.strip() for name in text.split(",")] if text else []
+    if set(names) - set(Facet):
+        raise Rejected([Problem("facets", f"must name facets, with commas between them: {', '.join(Facet)}")])
+    return tuple(Facet(name) for name in dict.fromkeys(names))
 
 
 def _after(token: str, query: ListQuery) -> str:

@@ -38,6 +38,11 @@ def recording_id(bucket: str, name: str, generation: int) -> RecordingId:
     return base64.b32encode(digest)[:20].decode().lower()
 
 
+def object_name_of(uri: str) -> str:
+    """The name in gs://bucket/name."""
+    return uri.removeprefix("gs://").partition("/")[2]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StoredObject:
     """One generation of an object in Cloud Storage; `md5` is base64 as Cloud Storage gives it, None if it has none."""

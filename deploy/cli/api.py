@@ -115,6 +115,12 @@ class Api:
         headers = {"Content-Type": "application/json"}
         return self._call("POST", path, data=json.dumps(order), headers=headers, mends={"NOT_REPLAYABLE": see})
 
+    def delete(self, recording_id: str, reason: str) -> Answer:
+        """Delete a recording; what is kept of it, and what is still owed."""
+        path = f"{_RECORDINGS}/{quote(recording_id, safe='')}"
+        mends = {"NOT_DELETABLE": f"calltrack recordings wait {recording_id}"}
+        return _object(self._call("DELETE", path, params={"reason": reason}, mends=mends), having="owed")
+
     def share(self, recording_id: str, *, transcript: bool) -> Answer:
         """A link to a recording's summary page: `url`, `expires_at`, `iframe`, `allowed_origins`."""
         path = f"{_RECORDINGS}/{quote(recording_id, safe='')}:share"

@@ -187,6 +187,13 @@ REPLAY_COLUMNS: tuple[Column, ...] = (
     Column("outcome", "OUTCOME"),
     Column("reason", "REASON"),
 )
+DELETION_COLUMNS: tuple[Column, ...] = (
+    Column("id", "ID"),
+    Column("deleted_at", "DELETED"),
+    Column("by", "BY"),
+    Column("reason", "REASON"),
+    Column("owed"),
+)
 SHARE_COLUMNS: tuple[Column, ...] = (Column("url", "URL"), Column("expires_at", "EXPIRES", moment), Column("iframe"))
 TURN_COLUMNS: tuple[Column, ...] = (
     Column("start", "TIME", length, right=True),

@@ -1,4 +1,4 @@
-"""`calltrack recordings ...`: add, list, get, transcript, wait, replay, share, open."""
+"""`calltrack recordings ...`: add, list, get, transcript, wait, replay, delete, share, open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from deploy.cli import formats, sources
 from deploy.cli.exits import Exit, combined
 from deploy.cli.formats import Format
-from deploy.cli.problems import Problem
+from deploy.cli.problems import CommandFailed, Problem, usage
 from deploy.cli.settings import Settings, common_options, settings_of
 from deploy.cli.shapes import Group
 
@@ -365,6 +365,49 @@ def replay(  # one parameter per flag
         batch.places = {id_: [id_] for id_ in replaying.replayed}
         batch.follow(timeout=None)
     context.exit(combined([*batch.exits.values(), *(code for code in replaying.exits if code is not Exit.OK)]))
+
+
+@common_options()
+@recordings.command(
+    epilog=_GLOBALS,
+    examples=(
+        "calltrack recordings delete ID --reason 'the customer asked for it'",
+        "calltrack recordings delete ID --reason 'ticket 4711' --yes",
+    ),
+)
+@click.argument("recording_id", metavar="ID", type=RecordingId())
+@click.option("--reason", required=True, help="Why; it is kept, so name a ticket rather than a person.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.pass_context
+def delete(context: click.Context, /, recording_id: str, reason: str, *, yes: bool) -> None:
+    """Delete a recording for good: audio, transcript, results, and what the engine keeps.
+
+    Run again, it goes on where it was stopped.
+    """
+    settings = settings_of(context)
+    api = settings.api()
+    if not yes:
+        _confirm_deletion(recording_id, reason, settings)
+    answer = api.delete(recording_id, reason)
+    _write(settings, [answer], columns=formats.DELETION_COLUMNS, many=False)
+    left = [duty for duty in answer["owed"] if duty != "last_look"]
+    if left:
+        settings.say(f"found nowhere any more; the sweep goes on with: {', '.join(left)}")
+
+
+def _confirm_deletion(recording_id: str, reason: str, settings: Settings) -> None:
+    """Ask; only the whole id is a yes.
+
+    Raises:
+        CommandFailed: where the answer is another, or nobody is there to answer.
+    """
+    answer = settings.around.ask(f"this cannot be undone; type {recording_id} to delete it: ")
+    if answer is None:
+        again = settings.command("recordings", "delete", recording_id, "--reason", reason, "--yes")
+        raise usage("Not deleted", "nobody is at the terminal to say yes", mend=again)
+    if answer.strip() != recording_id:
+        detail = "the answer was not the recording's id; nothing was changed"
+        raise CommandFailed(Problem(title="Not deleted", detail=detail, exit=Exit.FAILED, code="CANCELLED"))
 
 
 @common_options()

@@ -95,7 +95,8 @@ class Operation:
     @property
     def may_fail_with(self) -> tuple[str, ...]:
         """Every reason that a caller has to reckon with."""
-        return ("INVALID", "UNAUTHENTICATED", *self.reasons, "DEFECT", "UNAVAILABLE")
+        deleted = ("DELETED",) if self.takes(RECORDING_ID) and self.method != "DELETE" else ()
+        return ("INVALID", "UNAUTHENTICATED", *self.reasons, *deleted, "DEFECT", "UNAVAILABLE")
 
     @property
     def rule(self) -> str:

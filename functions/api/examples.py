@@ -12,6 +12,7 @@ from common.errors import Problem
 from common.model.answers import instant, recording_answer, rejection_answer
 from common.model.company import CompanyDefaults
 from common.model.conversation import conversation_of
+from common.model.deletion import Duty, deleted_recording
 from common.model.intake import RejectedObject
 from common.model.intelligence import (
     SECTIONS,
@@ -31,6 +32,7 @@ from common.model.job import SymblAsyncRequest
 from common.model.lifecycle import JobStatus
 from common.model.recording import AudioProperties, StoredObject, details_from
 from common.model.transcript import RENDERINGS, as_json, turns_of
+from functions._delete import deletion_answer
 from functions.pages.company_settings import business_ux_answer, business_ux_from, defaults_answer, defaults_from
 
 if TYPE_CHECKING:
@@ -125,6 +127,11 @@ def examples() -> Mapping[str, object]:
         "recordings_page": {"recordings": [basic], "next_page_token": "WyI0ZjUzY2RhMThjMmJhYTBjIiwgIi4uLiJd"},
         "transcript": as_json(turns),
         **{f"transcript {form.media_type}": form.render(turns) for form in RENDERINGS.values()},
+        "deleted": deletion_answer(
+            deleted_recording(
+                _CONVERSATION, _DONE, by="ana@brightline.example", reason="ticket 4711", now=_WHEN
+            ).fulfilled(set(Duty) - {Duty.LAST_LOOK}, now=_WHEN)
+        ),
         "shared": {
             "url": "https://calls.example/summary/9f2c1b7e6d5a4c3b",
             "expires_at": instant(_WHEN + timedelta(days=30)),

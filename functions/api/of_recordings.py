@@ -7,10 +7,19 @@ from typing import Annotated, NotRequired
 import pydantic
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
-from common.model.answers import BulkReplayAnswer, RecordingAnswer, RecordingsPage, Reindexed, SharedAnswer
+from common.model.answers import (
+    BulkReplayAnswer,
+    DeletionAnswer,
+    RecordingAnswer,
+    RecordingsPage,
+    Reindexed,
+    SharedAnswer,
+)
+from common.model.deletion import MAX_REASON_CHARS
 from common.model.listing import DEFAULT_ORDER, DEFAULT_PAGE_SIZE, MAX_FULL_PAGE_SIZE, MAX_PAGE_SIZE, ORDERS, View
 from common.model.recording import RecordingDetails
 from common.model.replay import BulkReplayOrder, ReplayOrder
+from common.model.search.facets import Facet
 from common.model.transcript import RENDERINGS, TranscriptAnswer
 from functions._reindex import ReindexOrder
 from functions._sharing import ShareOrder
@@ -111,6 +120,11 @@ OPERATIONS: tuple[Operation, ...] = (
             VIEW_OF_LIST,
             Parameter(name="count", description="Whether to count them all: `total_size`.", schema=FLAG),
             Parameter(name="explain", description="Whether to tell how they were found.", schema=FLAG),
+            Parameter(
+                name="facets",
+                description=f"Facets whose values are to be counted, with commas between them: {', '.join(Facet)}.",
+                example="agent,tracker",
+            ),
         ),
         answers={
             200: Answer(
@@ -266,6 +280,29 @@ OPERATIONS: tuple[Operation, ...] = (
         reasons=("NOT_FOUND",),
         curl="curl BASE/api/v1/recordings/ID:share -H 'Content-Type: application/json' -d '{}'",
         command="./calltrack recordings share ID",
+    ),
+    Operation(
+        id="delete_recording",
+        group="Recordings",
+        method="DELETE",
+        path=f"{_BASE}/{{recording_id}}",
+        summary="Delete a recording for good",
+        description=(
+            "Metadata, request, results, audio and what the engine keeps; from this call on it is found nowhere. What "
+            "cannot be done now is `owed`, and goes without anybody's doing. Sent again, the first answer comes back."
+        ),
+        parameters=(
+            RECORDING_ID,
+            Parameter(
+                name="reason",
+                description=f"Why, in 1 to {MAX_REASON_CHARS} characters. It has to be given, and is kept.",
+                example="ticket 4711",
+            ),
+        ),
+        answers={200: Answer(description="What was kept of it.", media={JSON: DeletionAnswer}, example="deleted")},
+        reasons=("NOT_FOUND", "NOT_DELETABLE"),
+        curl="curl -X DELETE 'BASE/api/v1/recordings/ID?reason=ticket+4711'",
+        command="./calltrack recordings delete ID --reason 'ticket 4711'",
     ),
     Operation(
         id="replay_recording",

@@ -66,6 +66,10 @@ REASONS: Mapping[str, Reason] = {
         "Send it again after `Retry-After`: the first one's answer comes then.",
         retryable=True,
     ),
+    "NOT_DELETABLE": Reason(
+        409, "It cannot be deleted yet", "Wait until the engine has ended its job, then delete it."
+    ),
+    "DELETED": Reason(410, "This recording was deleted", "The detail says when, and whom to ask."),
     "AUDIO_GONE": Reason(410, "The audio is gone", "Its object was removed from the bucket; the results are kept."),
     "GONE": Reason(410, "It is gone", "It was there once, and will not come back."),
     "CHANGED_MEANWHILE": Reason(412, "Somebody was quicker", "Read it again, apply the change to that, send its ETag."),

@@ -9,7 +9,9 @@ import flask
 from werkzeug.routing import Map, Rule
 
 from common import log
+from common.bootstrap import services
 from functions import _edge
+from functions._delete import gone_if_deleted
 from functions.api import etags
 from functions.api.description import IDEMPOTENCY_KEY, IF_NONE_MATCH
 from functions.api.idempotency import idempotently
@@ -44,7 +46,8 @@ class Api:
         operation, view = self._served[id_]
         operation.expect_path(arguments)
         operation.expect_query(request.args)
-        with log.context(recording=arguments.get("recording_id")):
+        recording_id = arguments.get("recording_id")
+        with log.context(recording=recording_id), gone_if_deleted(lambda: services().deletions, recording_id):
             if operation.takes(IDEMPOTENCY_KEY):
                 return idempotently(request, lambda: view(request, **arguments))
             answer = flask.make_response(view(request, **arguments))

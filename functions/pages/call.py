@@ -161,6 +161,7 @@ class CallView:
     attempts: str
     failure: Failure | None
     provenance: tuple[tuple[str, str], ...]
+    is_deletable: bool
 
     @property
     def has_results(self) -> bool:
@@ -201,6 +202,7 @@ def call_view(
         attempts=plural(len(request.attempts), "attempt") if request else plural(0, "attempt"),
         failure=_failure(conversation, request),
         provenance=tuple(_provenance(conversation, request)),
+        is_deletable=request is None or not request.places,
     )
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from common.model.intelligence import SectionState, missing_sections
 from common.model.recording import RecordingId
+from common.model.search.facets import Facet, narrowed, says, value_of
 from common.model.search.grammar import as_people_write, terms_of
+from common.model.search.query import Node
 from common.model.search.results import COUNTED, excerpts
 from common.model.transcript import clock
 from functions.pages.call import position_text
 from functions.pages.ribbon import Ribbon, ribbon_of
-from functions.pages.words import MISSING, Moment, Mood, Status, label, length, moment, mood, plural, status_of
+from functions.pages.words import Moment, Mood, Status, label, length, moment, mood, plural, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from common.model.job import SymblAsyncRequest
     from common.model.listing import ListQuery
     from common.model.search.document import CallDocument
-    from common.model.search.query import Node
 
 Parameters = dict[str, "str | list[str]"]
 
@@ -48,19 +49,27 @@ class Hit:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Narrowing:
+    """A value of a call, and the search for the calls that have it too; None where the search says so already."""
+
+    text: str
+    search: Parameters | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class CallRow:
     """One call of the list."""
 
     id: RecordingId
     name: str
-    company: str
-    agent: str
+    company: Narrowing
+    agents: tuple[Narrowing, ...]
     started: Moment
     length: str
     status: Status
     ribbon: Ribbon | None
     mood: Mood | None
-    trackers: tuple[str, ...]
+    trackers: tuple[Narrowing, ...]
     results: str
     hits: tuple[Hit, ...]
 
@@ -71,6 +80,8 @@ class Chip:
 
     text: str
     without: Parameters
+    rest: Node
+    count: str | None = None  #: how many calls are found without it
 
 
 def call_rows(
@@ -82,10 +93,21 @@ def call_rows(
 
 def chips(query: ListQuery) -> list[Chip]:
     """The conditions of a search, each of which can be taken off."""
+    return [Chip(text=term.text, without=_search(term.rest), rest=term.rest) for term in terms_of(query.asked)]
+
+
+def with_counts(taken_off: Iterable[Chip], counts: Iterable[int | None]) -> list[Chip]:
+    """Each with how many calls are found without it."""
     return [
-        Chip(text=term.text, without={"filter": rest} if (rest := as_people_write(term.rest)) else {})
-        for term in terms_of(query.asked)
+        chip if count is None else dataclasses.replace(chip, count=_in_words(count))
+        for chip, count in zip(taken_off, counts, strict=True)
     ]
+
+
+def _search(node: Node) -> Parameters:
+    """The parameters of a search."""
+    text = as_people_write(node)
+    return {"filter": text} if text else {}
 
 
 def found_in_words(count: int | None, *, shown: int, first: bool, more: bool) -> str:
@@ -94,6 +116,10 @@ def found_in_words(count: int | None, *, shown: int, first: bool, more: bool) ->
         return plural(shown, "call")
     if count is None:
         return f"{plural(shown, 'call')} here{', and more' if more else ''}"
+    return _in_words(count)
+
+
+def _in_words(count: int) -> str:
     if count >= COUNTED:
         return f"more than {COUNTED - 1:,} calls".replace(",", " ")
     return plural(count, "call")
@@ -103,20 +129,28 @@ def _row(call: CallDocument, request: SymblAsyncRequest, asked: Node) -> CallRow
     return CallRow(
         id=call.recording_id,
         name=call.name,
-        company=call.company,
-        agent=", ".join(call.agents) or MISSING,
+        company=_narrowing(asked, Facet.COMPANY, call.company),
+        agents=tuple(_narrowing(asked, Facet.AGENT, name) for name in call.agents),
         started=moment(call.started_at, call.timezone_offset),
         length=length(timedelta(seconds=call.duration_s)),
         status=status_of(request),
         ribbon=ribbon_of(call),
         mood=mood(call.polarity) if call.polarity is not None else None,
-        trackers=call.trackers,
+        trackers=tuple(_narrowing(asked, Facet.TRACKER, name) for name in call.trackers),
         results=_results(request),
         hits=tuple(
             Hit(position=position_text(hit.start), at=clock(hit.start), name=hit.name, text=hit.text)
             for hit in excerpts(asked, call)
         ),
     )
+
+
+def _narrowing(asked: Node, facet: Facet, name: str) -> Narrowing:
+    value = value_of(facet, name)
+    if says(asked, facet, value):
+        return Narrowing(text=name, search=None)
+    found = narrowed(asked, facet, value.condition)
+    return Narrowing(text=name, search=_search(found) if found is not None else None)
 
 
 def _results(request: SymblAsyncRequest) -> str:

@@ -498,6 +498,11 @@ def _outcome(event: WebhookEvent) -> Status:
 #: What a sweep counts, one and many; {} is the figure.
 FOUND: Mapping[str, tuple[str, str]] = {
     "ambiguous_resubmits": ("1 call sent again, perhaps paid for twice", "{} calls sent again, perhaps paid for twice"),
+    "deletions_finished": ("1 deletion finished", "{} deletions finished"),
+    "deletions_unfinished": (
+        "1 deleted call of which something is still there",
+        "{} deleted calls of which something is still there",
+    ),
     "dispatch_restarted": ("dispatch started again", "dispatch started again"),
     "events_lost": ("1 recording found whose event was lost", "{} recordings found whose event was lost"),
     "events_requeued": ("1 webhook queued again", "{} webhooks queued again"),
@@ -517,6 +522,7 @@ FOUND: Mapping[str, tuple[str, str]] = {
     "unanswered": ("1 question that the engine did not answer", "{} questions that the engine did not answer"),
     "webhooks_missed": ("1 webhook that never came", "{} webhooks that never came"),
     "bucket_errors": ("the bucket could not be compared", "the bucket could not be compared"),
+    "deletions_errors": ("deletions could not be looked at", "deletions could not be looked at"),
     "dispatch_errors": ("dispatch could not be started", "dispatch could not be started"),
     "event_errors": ("1 webhook could not be worked off", "{} webhooks could not be worked off"),
     "events_errors": ("webhooks could not be looked at", "webhooks could not be looked at"),

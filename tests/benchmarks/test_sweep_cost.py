@@ -16,27 +16,32 @@ from google.cloud.datastore import helpers
 
 from common.adapters.datastore.account import DatastoreAccount
 from common.adapters.datastore.codec import to_entity
+from common.adapters.datastore.deletions import DatastoreDeletions
 from common.adapters.datastore.inbox import DatastoreInbox
-from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST, SYMBL_SLOT, WEBHOOK_EVENT, slot_key
+from common.adapters.datastore.kinds import DELETED_RECORDING, SYMBL_ASYNC_REQUEST, SYMBL_SLOT, WEBHOOK_EVENT, slot_key
 from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
+from common.model.deletion import STRAGGLERS, Duty, deleted_recording
 from common.model.failures import Budgets
 from common.model.lifecycle import JobStatus
 from common.model.slot import Lease
 from deploy.local.datastore import DatastoreServer, load_indexes, wire
 from deploy.local.datastore.in_process import connect
 from deploy.local.datastore.server import METHODS
+from functions._delete import Deleter
 from functions.sweep import Sweeper
 from tests.conftest import PROJECT, ROOT
-from tests.factories import NOW, a_job, an_event
+from tests.factories import NOW, a_conversation, a_job, an_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from google.cloud import datastore
+
     from common.adapters.datastore.kinds import Kind
     from common.model.tasks import Task
-    from common.ports import SpeechIntelligence
+    from common.ports import AudioStore, SpeechIntelligence
 
 SLOTS = 50
 #: What the account is doing, how many jobs it has active, and how many of these are due.
@@ -104,6 +109,13 @@ class Account:
             self._put((over[number % len(over)], number) for number in numbers)
             self._put((event, number) for number in numbers if number % 5 == 0)
 
+    def delete(self, count: int) -> None:
+        """Put `count` recordings that were deleted, and of which nothing is owed any more."""
+        row = deleted_recording(a_conversation(), None, by="local", reason="ticket 4711", now=NOW)
+        over = self._row(DELETED_RECORDING, row.fulfilled(tuple(Duty), now=NOW + STRAGGLERS))
+        for start in range(0, count, _BATCH):
+            self._put((over, number) for number in range(start, min(start + _BATCH, count)))
+
     def activate(self, count: int, *, due: int) -> None:
         """Put `count` jobs on which the engine works, `due` of which the sweep is to ask about."""
         for number in range(count):
@@ -140,8 +152,17 @@ class Account:
             cap=SLOTS,
             budgets=Budgets(),
             clock=lambda: NOW,
+            further={"deletions": self._deleter(client).go_on},
         ).sweep()
         return found, meter
+
+    def _deleter(self, client: datastore.Client) -> Deleter:
+        return Deleter(
+            deletions=DatastoreDeletions(client),
+            audio=cast("AudioStore", None),
+            engine=cast("SpeechIntelligence", Busy()),
+            clock=lambda: NOW,
+        )
 
     def _row(self, kind: Kind, row: object) -> Any:
         """What is stored of it, as a message: the codec would take three times as long as the server."""
@@ -160,6 +181,7 @@ def _costs(server: DatastoreServer, *, finished: int) -> dict[str, Meter]:
     """What one sweep costs as the account gets busier, beside so many finished requests."""
     account = Account(server)
     account.finish(finished)
+    account.delete(finished // 10)
     assert account.requests() == finished
     costs = {}
     for situation, active, due in SITUATIONS:

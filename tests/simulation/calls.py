@@ -79,6 +79,9 @@ FAULTS: Mapping[str, tuple[Fate, ...]] = {
     "engine.verdict": _READ,
     "engine.find_conversation": _READ,
     "engine.section": (*_READ, Fate.NOT_READY),
+    "engine.delete_conversation": _READ,
+    "audio.find": (Fate.FAILS,),
+    "audio.delete": (Fate.FAILS, Fate.ANSWER_LOST),
 }
 
 #: Asked before each call, by its name; it may raise Died, let other things happen first, or choose the call's fate.

@@ -81,6 +81,12 @@ class Bucket:
         """The same bytes, whichever it is."""
         return io.BytesIO(WAV)
 
+    def delete(self, name: str, generation: int | None = None) -> None:
+        """Remove one generation."""
+        stored = self.find(name, generation)
+        if stored is not None:
+            self.objects.remove(stored)
+
     def signed_url(self, name: str, generation: int, *, lifetime: timedelta) -> str:
         """A URL that nobody reads."""
         return f"https://storage.example/{name}?generation={generation}&expires={lifetime}"

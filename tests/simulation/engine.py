@@ -157,6 +157,11 @@ class SimulatedEngine:
             return None
         return None if section.name == "summary" and job.status is not JobStatus.COMPLETED else ()
 
+    def delete_conversation(self, conversation_id: str) -> None:
+        """Forget it."""
+        for job in self.jobs:
+            job.conversation_forgotten |= job.conversation_id == conversation_id
+
     def _is_full(self) -> bool:
         return self._own_cap is not None and len(self.active) >= self._own_cap
 
@@ -211,6 +216,11 @@ class EngineClient:
     def section(self, section: SectionKind, conversation_id: str) -> Rows | None:
         """The rows of a section."""
         return None if self._read("engine.section") else self._engine.section(section, conversation_id)
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        """Have it forget a conversation."""
+        if not self._read("engine.delete_conversation"):
+            self._engine.delete_conversation(conversation_id)
 
     def _read(self, call: str) -> bool:
         """Whether this answer is a false 404."""

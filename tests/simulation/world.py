@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.adapters.datastore.account import DatastoreAccount
 from common.adapters.datastore.companies import DatastoreCompanies
+from common.adapters.datastore.deletions import DatastoreDeletions
 from common.adapters.datastore.inbox import DatastoreInbox
 from common.adapters.datastore.intake import DatastoreIntakeLog
 from common.adapters.datastore.intelligence import DatastoreResults
@@ -27,6 +28,7 @@ from common.model.failures import Budgets
 from common.model.replay import ReplayOrder
 from common.model.tasks import Stage
 from deploy.local.datastore import wire
+from functions._delete import Deleter
 from functions._intake import Intake
 from functions._replay import Replayer
 from functions.collect import Collector
@@ -44,6 +46,7 @@ from tests.simulation.engine import EngineClient, SimulatedEngine
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from common.model.deletion import DeletedRecording
     from common.model.job import ReplayStage, SymblAsyncRequest
     from common.model.recording import StoredObject
     from common.model.tasks import Task
@@ -81,6 +84,7 @@ class World:
         plain = server.in_process_client(PROJECT)
         self.requests, self.slots, self.inbox = DatastoreRequests(plain), DatastoreSlots(plain), DatastoreInbox(plain)
         self.account, self.datastore = DatastoreAccount(plain), plain
+        self.deletions = DatastoreDeletions(plain)
         gated = gated_datastore(server, gate, self._committed)
         self._ports: Mapping[str, Any] = {
             "recordings": DatastoreRecordings(gated),
@@ -92,6 +96,7 @@ class World:
             "companies": DatastoreCompanies(gated),
             "results": DatastoreResults(gated),
             "intake": DatastoreIntakeLog(gated),
+            "deletions": DatastoreDeletions(gated),
             "account": DatastoreAccount(gated),
             "audio": GatedPort("audio", self.bucket, gate),
             "engine": EngineClient(self.engine, gate),
@@ -136,6 +141,7 @@ class World:
             cap=self.cap,
             budgets=BUDGETS,
             clock=self.clock,
+            further={"deletions": self._deleter().go_on},
         ).sweep()
 
     def replay(self, stored: StoredObject, stage: ReplayStage) -> None:
@@ -144,6 +150,13 @@ class World:
         Replayer(**self._only("requests", "index", "engine", "tasks"), clock=self.clock, by="ops@acme.example").one(
             stored.recording_id, order
         )
+
+    def delete(self, stored: StoredObject) -> DeletedRecording:
+        """Somebody has it deleted."""
+        return self._deleter().delete(stored.recording_id, by="ops@acme.example", reason="the customer asked for it")
+
+    def _deleter(self) -> Deleter:
+        return Deleter(**self._only("deletions", "audio", "engine"), clock=self.clock)
 
     def _work(self, task: Task) -> None:
         body = task.body

@@ -17,6 +17,7 @@ from common.model import (
     capacity,
     company,
     conversation,
+    deletion,
     fairness,
     idempotency,
     intake,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 TEXT = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
 MODULES = (
-    business_ux, capacity, company, conversation, fairness, idempotency, intake, intelligence, job, reconciliation,
+    business_ux, capacity, company, conversation, deletion, fairness, idempotency, intake, intelligence, job,
+    reconciliation,
     recording, refusals, slot, sweeping, webhook,
 )  # fmt: skip
 BY_HAND = (kinds.AUDIO_FINGERPRINT, kinds.UPLOAD_DETAILS)

@@ -58,6 +58,24 @@ def put_anew(
     _move_call(client, transaction, read, request, document, before=CALL_INDEX.row_of(entity) if entity else None)
 
 
+def take_call_away(
+    client: datastore.Client,
+    transaction: datastore.Transaction,
+    read: Mapping[datastore.Key, datastore.Entity],
+    request: SymblAsyncRequest,
+) -> None:
+    """Forget a call, and take back what it has counted for; `read` as in `put_call`."""
+    keys = keys_of_call(client, request)
+    if not keys or keys[0] not in read:
+        return
+    entry: IndexEntry = CALL_INDEX.row_of(read[keys[0]])
+    if entry.counted:
+        day = _day_of(read.get(keys[1]), request)
+        left, _ = moved(day, before=DayStatistics.unpacked(entry.counted), after=None)
+        transaction.put(DAY_STATISTICS.entity(client, keys[1].name, _shard(left, request)))
+    transaction.delete(keys[0])
+
+
 def _move_call(
     client: datastore.Client,
     transaction: datastore.Transaction,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from google.cloud import datastore
 from google.cloud.datastore import helpers
-from google.cloud.datastore.query import PropertyFilter
 
 from common.adapters.datastore.calls import keys_of_call, put_call
 from common.adapters.datastore.codec import from_entity, to_entity
@@ -128,12 +127,6 @@ class DatastoreResults:
             )
             for section, key in zip(sections, first, strict=True)
         }
-
-    def delete(self, section: SectionKind, conversation_id: str) -> None:
-        """Remove a section with all its chunks."""
-        query = self._client.query(kind=section.kind, filters=[PropertyFilter("conversation_id", "=", conversation_id)])
-        query.keys_only()
-        self._client.delete_multi([entity.key for entity in query.fetch()])
 
     def _key(self, section: SectionKind, conversation_id: str, chunk: int) -> datastore.Key:
         return self._client.key(section.kind, f"{conversation_id}-{chunk:04d}")

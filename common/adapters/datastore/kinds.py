@@ -6,6 +6,7 @@ Composite indexes are in `deploy/index.yaml`, each under the query that needs it
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from common.adapters.datastore.codec import from_entity, to_entity
@@ -14,6 +15,7 @@ from common.model.business_ux import BusinessUX
 from common.model.capacity import SymblAccount
 from common.model.company import CompanyDefaults
 from common.model.conversation import ConversationMetadata
+from common.model.deletion import DeletedRecording
 from common.model.fairness import DispatchTurns, QueueLane
 from common.model.idempotency import IdempotentCall
 from common.model.intake import RejectedObject
@@ -69,7 +71,8 @@ SYMBL_ACCOUNT = Kind("SymblAccount", SymblAccount)
 WEBHOOK_EVENT = Kind("WebhookEvent", WebhookEvent, frozenset({"request_id", "received_at", "next_check_at"}))
 BUSINESS_UX = Kind("BusinessUX", BusinessUX)
 COMPANY_DEFAULTS = Kind("CompanyDefaults", CompanyDefaults, frozenset({"prefix"}))
-REJECTED_OBJECT = Kind("RejectedObject", RejectedObject, frozenset({"rejected_at"}))
+REJECTED_OBJECT = Kind("RejectedObject", RejectedObject, frozenset({"rejected_at", "duplicate_of"}))
+DELETED_RECORDING = Kind("DeletedRecording", DeletedRecording, frozenset({"next_check_at"}))
 BUCKET_SCAN = Kind("BucketScan", BucketScan)
 SWEEP_REPORTS = Kind("SweepReports", SweepReports)
 WEBHOOK_REFUSALS = Kind("WebhookRefusals", WebhookRefusals)
@@ -98,12 +101,18 @@ ROW_KINDS = (
     BUSINESS_UX,
     COMPANY_DEFAULTS,
     REJECTED_OBJECT,
+    DELETED_RECORDING,
     BUCKET_SCAN,
     SWEEP_REPORTS,
     WEBHOOK_REFUSALS,
     IDEMPOTENT_CALL,
 )
 INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
+
+
+def fingerprint_key(client: datastore.Client, company: str, content_hash: str) -> datastore.Key:
+    """The key of a company's audio with this hash."""
+    return client.key(AUDIO_FINGERPRINT, hashlib.sha256(f"{company}\n{content_hash}".encode()).hexdigest())
 
 
 def slot_key(client: datastore.Client, number: int) -> datastore.Key:

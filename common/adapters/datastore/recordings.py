@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from google.cloud import datastore
@@ -11,14 +10,16 @@ from common.adapters.datastore.calls import new_call
 from common.adapters.datastore.companies import defaults_of
 from common.adapters.datastore.keys import look_up, names_that_exist
 from common.adapters.datastore.kinds import (
-    AUDIO_FINGERPRINT,
     COMPANY_DEFAULTS,
     CONVERSATION_METADATA,
+    DELETED_RECORDING,
     SYMBL_ASYNC_REQUEST,
+    fingerprint_key,
 )
 from common.adapters.datastore.lanes import lane_key, say_that_somebody_waits
 from common.adapters.datastore.transactions import run_in_transaction
 from common.model.aggregates import local_day
+from common.model.deletion import gone
 from common.model.fairness import Lane
 from common.model.intake import AddOutcome
 from common.model.job import request_id_of
@@ -50,19 +51,22 @@ class DatastoreRecordings:
     ) -> AddOutcome:
         """Store metadata, request and fingerprint in one transaction, or none of them; its lane then says so."""
         key = self._key(conversation.id)
-        fingerprint_key = self._fingerprint_key(conversation.company, conversation.content_hash)
+        fingerprint = fingerprint_key(self._client, conversation.company, conversation.content_hash)
+        deleted_key = DELETED_RECORDING.key(self._client, conversation.id)
         lane = Lane(request.company, request.priority)
         defaults_key = COMPANY_DEFAULTS.key(self._client, conversation.company)
-        keys = [key, fingerprint_key, lane_key(self._client, lane), defaults_key]
+        keys = [key, fingerprint, lane_key(self._client, lane), defaults_key, deleted_key]
 
         def body(transaction: datastore.Transaction) -> AddOutcome:
             found = {e.key: e for e in self._client.get_multi(keys, transaction=transaction)}
             if key in found:
                 return AddOutcome(recording_id=conversation.id, created=False)
-            if fingerprint_key in found and not allow_duplicate:
-                return AddOutcome(recording_id=found[fingerprint_key]["recording_id"], created=False)
-            if fingerprint_key not in found:
-                transaction.put(self._fingerprint(fingerprint_key, conversation))
+            if deleted_key in found:  # its object is still there, or its event came late
+                raise gone(DELETED_RECORDING.row_of(found[deleted_key]))
+            if fingerprint in found and not allow_duplicate:
+                return AddOutcome(recording_id=found[fingerprint]["recording_id"], created=False)
+            if fingerprint not in found:
+                transaction.put(self._fingerprint(fingerprint, conversation))
             defaults = defaults_of(found.get(defaults_key), conversation.company)
             settled = settle(defaults) if settle else conversation
             transaction.put(CONVERSATION_METADATA.entity(self._client, settled.id, settled))
@@ -79,7 +83,7 @@ class DatastoreRecordings:
 
     def same_audio(self, company: str, content_hash: str) -> RecordingId | None:
         """The recording of `company` that has these bytes."""
-        found = self._client.get(self._fingerprint_key(company, content_hash))
+        found = self._client.get(fingerprint_key(self._client, company, content_hash))
         return found["recording_id"] if found else None
 
     def get(self, recording_id: RecordingId) -> ConversationMetadata | None:
@@ -134,10 +138,6 @@ class DatastoreRecordings:
 
     def _key(self, recording_id: RecordingId) -> datastore.Key:
         return CONVERSATION_METADATA.key(self._client, recording_id)
-
-    def _fingerprint_key(self, company: str, content_hash: str) -> datastore.Key:
-        name = hashlib.sha256(f"{company}\n{content_hash}".encode()).hexdigest()
-        return self._client.key(AUDIO_FINGERPRINT, name)
 
     @staticmethod
     def _fingerprint(key: datastore.Key, conversation: ConversationMetadata) -> datastore.Entity:

@@ -140,26 +140,9 @@ class DatastoreRequests:
         )
         return [SYMBL_ASYNC_REQUEST.row_of(entity) for entity in query.fetch(limit=limit)]
 
-    def page(
-        self,
-        *,
-        size: int,
-        cursor: str | None,
-        newest_first: bool,
-        company: str | None,
-        status: JobStatus | None,
-        failure_class: FailureClass | None = None,
-    ) -> Page[SymblAsyncRequest]:
-        """Requests by the time at which they were added."""
-        query = self._client.query(
-            kind=SYMBL_ASYNC_REQUEST.name, order=["-created_at" if newest_first else "created_at"]
-        )
-        if company:
-            query.add_filter(filter=PropertyFilter("company", "=", company))
-        if status:
-            query.add_filter(filter=PropertyFilter("status", "=", status.value))
-        if failure_class:
-            query.add_filter(filter=PropertyFilter("failure_class", "=", failure_class.value))
+    def page(self, *, size: int, cursor: str | None) -> Page[SymblAsyncRequest]:
+        """All of them, those first that were added first."""
+        query = self._client.query(kind=SYMBL_ASYNC_REQUEST.name, order=["created_at"])
         return run_page(query, SYMBL_ASYNC_REQUEST.row_of, size=size, cursor=cursor)
 
     def count_pending(self) -> int:

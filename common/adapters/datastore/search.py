@@ -65,10 +65,6 @@ class DatastoreSearchIndex:
 
         return run_in_transaction(self._client, body)
 
-    def delete(self, document: CallDocument) -> None:
-        """Forget a call."""
-        self._client.delete(new_call(self._client, document).key)
-
     def walk(
         self,
         tokens: Iterable[Token],

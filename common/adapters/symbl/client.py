@@ -177,6 +177,11 @@ class SymblClient:
         with self._reading(f"/v1/conversations/{conversation_id}/{path}", query, withheld="words of a call") as call:
             return None if call.found is None else protocol.section_rows(section.name, call.found)
 
+    def delete_conversation(self, conversation_id: str) -> None:
+        """DELETE it; a conversation that is not there has been deleted before."""
+        with self._reading(f"/v1/conversations/{conversation_id}", method="DELETE"):
+            pass
+
     def own_page(self, conversation_id: str, ux: BusinessUX | None) -> str | None:
         """The address of the engine's own page of a conversation; None where it has no such pages."""
         token = self._bearer()
@@ -204,13 +209,19 @@ class SymblClient:
 
     @contextlib.contextmanager
     def _reading(
-        self, path: str, query: Mapping[str, str] | None = None, *, withheld: str | None = None
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        method: str = "GET",
+        withheld: str | None = None,
     ) -> Iterator[_Call]:
-        """A GET that was answered; 404 is an answer, everything else but 200 an error."""
+        """A GET, or a DELETE, that was answered; 404 is an answer, everything else but 200 an error."""
         token = self._bearer()
-        with _Call(method="GET", path=path, query=query, secrets=self._secrets(token), withheld=withheld) as call:
+        with _Call(method=method, path=path, query=query, secrets=self._secrets(token), withheld=withheld) as call:
             try:
-                answer = call.answer = self._session.get(
+                answer = call.answer = self._session.request(
+                    method,
                     f"{self._base_url}{path}",
                     params=query,
                     headers=_authorization(token),
@@ -219,7 +230,8 @@ class SymblClient:
                 )
             except requests.RequestException as error:
                 raise TryLater(f"the engine did not answer: {type(error).__name__}") from error
-            if answer.status_code not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+            is_gone = method == "DELETE" and protocol.says_unknown_conversation(answer.content)
+            if answer.status_code not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND} and not is_gone:
                 self._expect_no_dying_token(answer)
                 raise protocol.read_error(answer.status_code, call.readable(protocol.message(answer.content)))
             yield call

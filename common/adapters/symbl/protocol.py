@@ -181,6 +181,11 @@ def read_error(status: int, said: str) -> CalltrackError:
     return AccountRefused(text) if status in {401, 403} else TryLater(text)
 
 
+def says_unknown_conversation(body: bytes) -> bool:
+    """Whether a refused DELETE means that there is nothing to delete: Symbl documents the words, not the status."""
+    return "does not exist" in message(body)
+
+
 def token_error(status: int, said: str) -> CalltrackError:
     """What a refused token means: nothing was sent."""
     text = f"token:generate answered {status}: {said}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from common.errors import Problem, Rejected
 from common.model.search.document import CallState
@@ -99,6 +99,13 @@ class Branch:
         return self.required or frozenset({Token(EVERY_CALL)})
 
 
+class Summand(NamedTuple):
+    """The calls of some branches, added to a number or taken from it; one query counts them."""
+
+    sign: int
+    branches: tuple[Branch, ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """Branches to be merged; `exact` where what they find is the answer, and can be counted without a look at it."""
@@ -112,6 +119,22 @@ class Plan:
     def is_one_query(self) -> bool:
         """Whether one query finds all that is worth opening."""
         return not any(branch.excluded for branch in self.branches)
+
+    @property
+    def summands(self) -> tuple[Summand, ...] | None:
+        """Counts that make up the number of calls; None where only opening calls could tell it."""
+        if not self.branches:
+            return ()
+        if not self.exact:
+            return None
+        if self.is_one_query:
+            return (Summand(1, self.branches),)
+        (branch, *others) = self.branches
+        if others or len(branch.excluded) > 1:
+            return None
+        (group,) = branch.excluded
+        having = dataclasses.replace(branch, excluded=frozenset())
+        return (Summand(1, (having,)), Summand(-1, (Branch(branch.required | group, time=branch.time),)))
 
 
 def plan_of(node: Node) -> Plan:

@@ -10,6 +10,7 @@ for (const table of document.querySelectorAll("[data-poll=rows]")) poll(refreshR
 if (document.querySelector("[data-poll=call]")) poll(refreshCall, () => document.querySelector("[data-poll=call]"));
 if (document.querySelector("[data-poll=ops]")) poll(refreshBlocks, () => true, OPERATIONS_MS, OPERATIONS_MS);
 for (const button of document.querySelectorAll("[data-copy]")) copying(button);
+for (const bar of document.querySelectorAll("form.facets")) facets(bar);
 for (const form of document.querySelectorAll("[data-preview]")) previewing(form);
 
 // The player and the transcript, in step
@@ -138,6 +139,19 @@ function refreshBlocks(fresh) {
     block.replaceChildren(...document.importNode(now, true).childNodes);
     if (open) block.querySelector("details")?.setAttribute("open", "");
   }
+}
+
+// The lists of facets: a choice is made at once, names and counts come after the page
+
+async function facets(bar) {
+  bar.addEventListener("change", () => bar.requestSubmit());
+  if (!bar.dataset.facets) return;
+  try {
+    const answer = await fetch(bar.dataset.facets, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return; // the lists without counts stay, and the link says more
+    const now = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("form.facets");
+    if (now && !bar.contains(document.activeElement)) bar.replaceChildren(...document.importNode(now, true).childNodes);
+  } catch {} // likewise
 }
 
 // A command to take along

@@ -236,3 +236,25 @@ def test_a_conversation_is_found_by_its_attempt(symbl: SymblStandIn) -> None:
     assert client.find_conversation("attempt-1", since=NOW, now=NOW) == "2"
     assert client.find_conversation("attempt-2", since=NOW, now=NOW) is None
     assert "filter=conversation.metadata.attemptId%3D%3Dattempt-1" in symbl.received("/v1/conversations")[1].query
+
+
+def test_a_conversation_that_is_not_there_is_as_good_as_deleted(symbl: SymblStandIn) -> None:
+    """By its status, or by the words that Symbl documents; every other refusal is a duty that is left."""
+    path = "/v1/conversations/c"
+    client = connected(symbl.url)
+    unknown = {"message": "The conversationId is either invalid or does not exist."}
+
+    client.delete_conversation("c")
+    for good in (Answer(200, {"message": "successfully deleted the conversation"}), Answer(400, unknown)):
+        symbl.on(path, good)
+        client.delete_conversation("c")
+    assert {request.method for request in symbl.received(path)} == {"DELETE"}
+    for answer, error in (
+        (Answer(400, {"message": "no"}), TryLater),
+        (Answer(503, b""), TryLater),
+        (Answer(403, b""), AccountRefused),
+        (Fault.RESET, TryLater),
+    ):
+        symbl.on(path, answer)
+        with pytest.raises(error):
+            client.delete_conversation("c")

@@ -223,5 +223,3 @@ def test_what_is_stored_is_what_was_known(datastore_server: DatastoreServer) -> 
 
     everything = Search(index=index, requests=DatastoreRequests(index._client), query=conjunction([]))
     assert everything.page(size=5, after=None).calls == [dataclasses.replace(call, name="m")]
-    index.delete(call)
-    assert everything.page(size=5, after=None).calls == []

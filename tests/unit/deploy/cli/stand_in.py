@@ -12,6 +12,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from common.errors import NotFound, Rejected
+from common.model.deletion import NotDeletable
 from common.model.listing import ListQuery, list_query, page_token
 from common.model.recording import RecordingDetails, details_from, details_from_json
 from common.model.replay import BulkReplayOrder, NotReplayable, ReplayOrder, order_from_json
@@ -137,6 +138,8 @@ class ApiStandIn:
                 kept.now = kept.ahead.pop(0) if kept.ahead else kept.now
                 self.looked.set()
                 return _json(kept.answer(whole=True))
+            case ("DELETE", [id_]):
+                return self._delete(id_, reason=request.args["reason"])
             case ("GET", [id_, "transcript"]):
                 self._expect(id_)
                 return _json(TRANSCRIPT)
@@ -169,6 +172,14 @@ class ApiStandIn:
         if new:
             self.recordings[id_] = Kept(id_, details, name.rsplit("/", 1)[-1], list(self.script))
         return _json(self.recordings[id_].answer(whole=False), status=201 if new else 200)
+
+    def _delete(self, id_: str, *, reason: str) -> Response:
+        """The engine is away: what it keeps stays owed. Nothing that is at the engine can be deleted."""
+        if self._expect(id_).now[0] in {"submitting", "scheduled", "in_progress"}:
+            raise NotDeletable(f"Recording {id_} cannot be deleted yet: its analysis is under way.")
+        del self.recordings[id_]
+        return _json({"id": id_, "deleted_at": "2026-11-22T12:00:00.000Z", "by": "local", "reason": reason,
+                      "owed": ["conversations", "last_look"], "finished_at": None})  # fmt: skip
 
     def _share(self, request: Request) -> Response:
         id_, colon, method = request.path.removeprefix("/api/v1/recordings/").partition(":")

@@ -13,6 +13,7 @@ from common.model.search.document import Spoken, TrackerHit, document_of
 from common.model.search.query import EVERYTHING
 from functions.pages.call import call_view
 from functions.pages.calls import Paging, call_rows
+from functions.pages.facets import facet_bar
 from functions.pages.site import Site
 from tests.factories import a_conversation, a_job, a_message, sample_calls
 
@@ -71,6 +72,7 @@ def test_a_page_of_fifty_calls_is_twenty_five_kilobytes() -> None:
         rows=rows,
         filter="",
         chips=[],
+        bar=facet_bar(EVERYTHING, None),
         found="more than 1 000 calls",
         paging=paging,
         public_base_url="https://calls.example",
