@@ -19,6 +19,7 @@ from common.adapters.datastore.kinds import (
     fingerprint_key,
 )
 from common.adapters.datastore.transactions import run_in_transaction
+from common.adapters.datastore.waveforms import waveform_key
 from common.errors import NotFound
 from common.model.job import request_id_of
 
@@ -86,6 +87,7 @@ class DatastoreDeletions:
         if fingerprint in read and read[fingerprint]["recording_id"] == conversation.id:
             transaction.delete(fingerprint)
         transaction.delete(CONVERSATION_METADATA.key(self._client, conversation.id))
+        transaction.delete(waveform_key(self._client, conversation.id))
         transaction.delete(REJECTED_OBJECT.key(self._client, conversation.id))  # it was rejected, then added by hand
         transaction.delete(self._client.key(UPLOAD_DETAILS, conversation.object_name))
 
