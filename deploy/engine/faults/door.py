@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 #: Marks an answer that is not the engine's own, for whoever reads a trace.
 FAULT_HEADER = "X-Engine-Fault"
-SUBMISSION = re.compile(r"/v1/process/audio/url(?:/(?P<conversation>[^/]+))?")
+#: By URL or with the audio itself; `url` is no conversation.
+SUBMISSION = re.compile(r"/v1/process/audio(?P<url>/url)?(?:/(?P<conversation>(?!url(?:/|$))[^/]+))?")
 _JOB = re.compile(r"/v1/job/(?P<job>[^/]+)(?:/.*)?")
 _CONVERSATION = re.compile(r"/v1/conversations/(?P<conversation>[^/]+)(?:/.*)?")
 _MAX_PEEK = 1024**2
@@ -156,7 +157,7 @@ class Door:
         if method in {"POST", "PUT"} and (submission := SUBMISSION.fullmatch(path)):
             kind = "submissions"
             known = submission["conversation"]
-            traits = of_conversation(self._engine.store, known) if known else _submitted(environ)
+            traits = of_conversation(self._engine.store, known) if known else _submitted(environ, submission)
         elif method == "GET" and path.startswith("/v1/"):
             kind = "reads"
             traits = self._traits(path)
@@ -178,23 +179,37 @@ def _moment(status: int) -> AnswerMoment | None:
     return "throttled" if status == HTTPStatus.TOO_MANY_REQUESTS else None
 
 
-def _submitted(environ: WSGIEnvironment) -> Traits:
-    """Name and metadata of a new conversation, from the body, which stays to be read."""
-    length = Request(environ).content_length or 0
-    if not 0 < length <= _MAX_PEEK:
-        return {}
-    body = environ["wsgi.input"].read(length)
-    environ["wsgi.input"] = io.BytesIO(body)
-    try:
-        fields = json.loads(body)
-    except ValueError:
-        return {}
+def _submitted(environ: WSGIEnvironment, submission: re.Match[str]) -> Traits:
+    """Name and metadata of a new conversation, from the query of an upload or from the body, which stays to be read."""
+    fields = _fields_of_body(environ) if submission["url"] else _fields_of_query(environ)
     traits: Traits = {}
     if isinstance(fields, dict) and isinstance(fields.get("name"), str):
         traits["name"] = fields["name"]
     if isinstance(fields, dict) and isinstance(fields.get("metadata"), dict):
         traits["metadata"] = fields["metadata"]
     return traits
+
+
+def _fields_of_query(environ: WSGIEnvironment) -> object:
+    query = Request(environ).args
+    return {**query, "metadata": _parsed(query.get("metadata", ""))}
+
+
+def _fields_of_body(environ: WSGIEnvironment) -> object:
+    length = Request(environ).content_length or 0
+    if not 0 < length <= _MAX_PEEK:
+        return None
+    body = environ["wsgi.input"].read(length)
+    environ["wsgi.input"] = io.BytesIO(body)
+    return _parsed(body)
+
+
+def _parsed(text: str | bytes) -> object:
+    try:
+        parsed: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return parsed
 
 
 def _set_json(answer: Response, body: object) -> None:
