@@ -72,7 +72,13 @@ def _listening(engine: Engine, settings: EngineSettings) -> tuple[Any, int]:
     more = _WHERE_FAULTY if settings.faulty else {"threads": _THREADS}
     sockets: dict[int, Any] = {}
     server = create_server(
-        engine.app, map=sockets, host=settings.host, port=settings.port, ident="calltrack-engine", **more
+        engine.app,
+        map=sockets,
+        host=settings.host,
+        port=settings.port,
+        ident="calltrack-engine",
+        max_request_body_size=settings.max_upload_bytes + 1,
+        **more,
     )
     listeners = [listener for listener in sockets.values() if isinstance(listener, BaseWSGIServer)]
     if settings.faulty:

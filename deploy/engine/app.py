@@ -15,6 +15,7 @@ from deploy.engine.errors import BadRequest, NotFound, NotServed
 from deploy.engine.experiences import PAGES, add_experiences
 from deploy.engine.instants import iso
 from deploy.engine.listing import read_page
+from deploy.engine.openapi import document
 from deploy.engine.store import ACTIVE, Job, JobStatus, Member
 from deploy.engine.submission import (
     read_member,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from deploy.engine.engine import Engine
 
 MAX_BODY_BYTES = 1024**2
-OPEN_PATHS = ("/oauth2/token:generate", "/health", "/ready")
+OPEN_PATHS = ("/oauth2/token:generate", "/health", "/ready", "/openapi.json")
 #: Fields of a message that are left out unless the query asks for them.
 _ON_REQUEST = {"words": "verbose", "sentiment": "sentiment"}
 
@@ -69,6 +70,10 @@ def _add_service(app: Flask, engine: "Engine") -> None:
     def ready() -> ResponseReturnValue:
         state = engine.state()
         return state, 200 if state["ready"] else 503
+
+    @app.get("/openapi.json")
+    def describe() -> ResponseReturnValue:
+        return document(engine.settings, engine.settings.public_url or request.host_url.rstrip("/"))
 
     @app.post("/oauth2/token:generate")
     def generate_token() -> ResponseReturnValue:
@@ -281,7 +286,10 @@ def _with_phrases(engine: "Engine", items: list[Json]) -> list[Json]:
     """The items with their phrases in the shape of the settings."""
     if engine.settings.phrases_shape == "objects":
         return items
-    return [item | {"phrases": [phrase["text"] for phrase in item.get("phrases", [])]} for item in items]
+    return [
+        item | {"phrases": [phrase["text"] for phrase in item["phrases"]]} if "phrases" in item else item
+        for item in items
+    ]
 
 
 def _without(names: Collection[str], item: Json) -> Json:

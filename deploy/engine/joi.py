@@ -57,7 +57,9 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Boolean = Annotated[bool, BeforeValidator(_converted_boolean)]
 Number = Annotated[float, BeforeValidator(_converted_number)]
 Integer = Annotated[int, BeforeValidator(_converted_integer)]
-Url = Annotated[Text, AfterValidator(_absolute_url)]
+Url = Annotated[
+    Text, AfterValidator(_absolute_url), Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})
+]
 
 
 #: Of every body: fields that nobody documented are ignored, as Symbl's newer fields were by its older servers.

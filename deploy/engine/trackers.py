@@ -69,7 +69,7 @@ class TrackerBody(BaseModel):
 class TrackerReplacement(TrackerBody):
     """The body of `PUT /v1/manage/tracker/{id}`, which repeats the id."""
 
-    id: Text = ""
+    id: Text | None = None
 
 
 class PatchStep(BaseModel):
@@ -255,7 +255,7 @@ def _add_changing(app: Flask, engine: "Engine") -> None:
     @register.alone
     def replace_tracker(tracker_id: str) -> ResponseReturnValue:
         body = validated(TrackerReplacement, as_object(json_body()))
-        if body.id not in {"", tracker_id}:
+        if body.id not in {None, tracker_id}:
             raise BadRequest(f'"id" must be {tracker_id}, the tracker of the path')
         return {"tracker": as_json(register.change(tracker_id, body, engine.clock()))}
 
