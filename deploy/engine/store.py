@@ -36,6 +36,7 @@ from deploy.engine.submission import Submission
 
 UNKNOWN_CONVERSATION = "The conversationId is either invalid or does not exist."
 UNKNOWN_JOB = "Job not found"
+UNKNOWN_TRACKER = "There is no tracker with id {id}: GET /v1/manage/trackers lists them."
 TOO_MANY_JOBS = (
     "This API has a limit of maximum of `{cap}` number of concurrent jobs per account. "
     "Wait until active ones have ended, or raise ENGINE_MAX_ACTIVE_JOBS."
@@ -524,7 +525,7 @@ class Store:
         """
         row = self._row("SELECT * FROM trackers WHERE id = ?", tracker_id)
         if row is None:
-            raise NotFound(f"There is no tracker with id {tracker_id}: GET /v1/manage/trackers lists them.")
+            raise NotFound(UNKNOWN_TRACKER.format(id=tracker_id))
         return _tracker(row)
 
     def put_tracker(self, tracker: Tracker) -> None:

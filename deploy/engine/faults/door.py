@@ -33,7 +33,7 @@ from deploy.engine.faults.plan import (
     name_of,
 )
 from deploy.engine.instants import Wait
-from deploy.engine.store import TOO_MANY_JOBS, UNKNOWN_CONVERSATION, UNKNOWN_JOB
+from deploy.engine.store import TOO_MANY_JOBS, UNKNOWN_CONVERSATION, UNKNOWN_JOB, UNKNOWN_TRACKER
 from deploy.engine.tokens import BAD_CREDENTIALS, BAD_TOKEN
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ FAULT_HEADER = "X-Engine-Fault"
 #: By URL or with the audio itself; `url` is no conversation.
 SUBMISSION = re.compile(r"/v1/process/audio(?P<url>/url)?(?:/(?P<conversation>(?!url(?:/|$))[^/]+))?")
 _JOB = re.compile(r"/v1/job/(?P<job>[^/]+)(?:/.*)?")
-_CONVERSATION = re.compile(r"/v1/conversations/(?P<conversation>[^/]+)(?:/.*)?")
+_CONVERSATION = re.compile(r"/v1/conversations/(?:experiences/insights/details/)?(?P<conversation>[^/]+)(?:/.*)?")
+_TRACKER = re.compile(r"/v1/manage/trackers?/(?P<id>[^/]+)")
 _MAX_PEEK = 1024**2
 _HTML = "<html><body><h1>Welcome to nginx!</h1></body></html>"
 
@@ -138,7 +139,7 @@ class Door:
             case HTTPStatus.UNAUTHORIZED:
                 return BAD_CREDENTIALS if call.kind == "tokens" else BAD_TOKEN
             case HTTPStatus.NOT_FOUND:
-                return UNKNOWN_JOB if _JOB.fullmatch(call.path) else UNKNOWN_CONVERSATION
+                return UNKNOWN_JOB if _JOB.fullmatch(call.path) else _unknown(call.path)
             case HTTPStatus.TOO_MANY_REQUESTS:
                 return TOO_MANY_JOBS.format(cap=self._engine.settings.max_active_jobs)
             case _:
@@ -158,8 +159,8 @@ class Door:
             kind = "submissions"
             known = submission["conversation"]
             traits = of_conversation(self._engine.store, known) if known else _submitted(environ, submission)
-        elif method == "GET" and path.startswith("/v1/"):
-            kind = "reads"
+        elif path.startswith("/v1/"):
+            kind = "reads" if method == "GET" else "others"
             traits = self._traits(path)
         elif path.startswith("/oauth2/"):
             kind = "tokens"
@@ -170,6 +171,11 @@ class Door:
             return of_job(self._engine.store, found["job"])
         found = _CONVERSATION.fullmatch(path)
         return of_conversation(self._engine.store, found["conversation"]) if found else {}
+
+
+def _unknown(path: str) -> str:
+    found = _TRACKER.fullmatch(path)
+    return UNKNOWN_TRACKER.format(id=found["id"]) if found else UNKNOWN_CONVERSATION
 
 
 def _moment(status: int) -> AnswerMoment | None:

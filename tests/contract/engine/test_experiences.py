@@ -257,3 +257,20 @@ def test_settings_say_where_it_is_and_how_its_making_is_answered(make_stage: Sta
     answer = stage.ask("POST", f"{stage.analysed()}/experiences", TEXT)
     assert answer.status_code == 200
     assert answer.get_json()["url"].startswith("https://calls.example/engine/experiences/")
+
+
+def test_faults_strike_the_making_and_the_showing_of_pages(make_stage: StageFactory) -> None:
+    """Narrowed by the conversation's name, where they are of one."""
+    stage = make_stage(faults_api=True)
+    path = stage.analysed(name="Coffee machine")
+    stage.fail(
+        {"fault": "error_answer", "status": 500, "path": "*/experiences", "name": "Coffee*"},
+        {"fault": "error_answer", "status": 503, "path": "*/insights/details/*", "name": "Coffee*"},
+    )
+    assert stage.ask("POST", f"{path}/experiences", TEXT).status_code == 500
+    details = f"/v1/conversations/experiences/insights/details/{path.rpartition('/')[2]}"
+    assert stage.ask("GET", details).status_code == 503
+    stage.fail({"fault": "rubbish_answer", "path": "/experiences/*", "how": "truncated", "next": 1})
+    url = made(stage, path)
+    assert "</html>" not in shown(stage, url)
+    assert "</html>" in shown(stage, url)

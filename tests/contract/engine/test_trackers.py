@@ -236,5 +236,9 @@ def test_faults_strike_them_too(make_stage: StageFactory) -> None:
     stage.fail({"fault": "error_answer", "status": 500, "path": "/v1/manage/*", "when": "after", "next": 1})
     assert stage.ask("POST", MANY, REFUND).status_code == 500
     assert stage.ask("POST", MANY, REFUND).status_code == 409
+    (tracker,) = stage.get(MANY)["trackers"]
+    stage.fail({"fault": "error_answer", "status": 404, "path": f"{MANY}/*", "next": 1})
+    answer = stage.ask("GET", f"{MANY}/{tracker['id']}")
+    assert (answer.status_code, tracker["id"] in answer.get_json()["message"]) == (404, True)
     stage.fail({"fault": "empty_answer", "path": MANY})
     assert stage.get(MANY) == {"trackers": []}
