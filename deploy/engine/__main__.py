@@ -81,12 +81,19 @@ def _listening(engine: Engine, settings: EngineSettings) -> tuple[Any, int]:
         **more,
     )
     listeners = [listener for listener in sockets.values() if isinstance(listener, BaseWSGIServer)]
+    for listener in listeners:
+        listener.channel_class = _channel_class(settings)
+    return server, listeners[0].effective_port
+
+
+def _channel_class(settings: EngineSettings) -> Any:  # noqa: ANN401 - waitress has no types
     if settings.faulty:
         from deploy.engine.faults.connections import FaultyChannel  # noqa: PLC0415 - only where faults are asked for
 
-        for listener in listeners:
-            listener.channel_class = FaultyChannel
-    return server, listeners[0].effective_port
+        return FaultyChannel
+    from deploy.engine.channel import Channel  # noqa: PLC0415 - only once the settings are known to be good
+
+    return Channel
 
 
 def _port_problem(error: OSError, settings: EngineSettings) -> str:

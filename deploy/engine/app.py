@@ -11,7 +11,7 @@ from werkzeug.routing import BaseConverter
 from deploy.engine import conversation as views
 from deploy.engine import rsql
 from deploy.engine.edge import Json, authenticate, json_body, marked, report_errors, wanted
-from deploy.engine.errors import BadRequest, NotFound, NotServed
+from deploy.engine.errors import BadRequest, NotFound, NotServed, TooLarge
 from deploy.engine.experiences import PAGES, add_experiences
 from deploy.engine.instants import iso
 from deploy.engine.listing import read_page
@@ -45,6 +45,7 @@ def build_app(engine: "Engine") -> Flask:
     app.before_request(lambda: None if _is_open(request.path) else authenticate(engine))
     report_errors(app, engine.settings)
     _add_service(app, engine)
+    _add_submissions(app, engine)
     _add_jobs(app, engine)
     _add_conversations(app, engine)
     _add_intelligence(app, engine)
@@ -80,7 +81,7 @@ def _add_service(app: Flask, engine: "Engine") -> None:
         return engine.tokens.generate(json_body())
 
 
-# Jobs
+# Submissions and jobs
 
 
 class _NotUrl(BaseConverter):
@@ -89,36 +90,30 @@ class _NotUrl(BaseConverter):
     regex = "(?!url$)[^/]+"
 
 
-def _add_jobs(app: Flask, engine: "Engine") -> None:
+def _add_submissions(app: Flask, engine: "Engine") -> None:
     @app.post("/v1/process/audio/url")
-    def submit_audio() -> ResponseReturnValue:
-        return _accepted()
-
     @app.put("/v1/process/audio/url/<conversation_id>")
-    def append_audio(conversation_id: str) -> ResponseReturnValue:
-        return _accepted(conversation_id)
-
-    def _accepted(conversation_id: str | None = None) -> ResponseReturnValue:
+    def submit_audio(conversation_id: str | None = None) -> ResponseReturnValue:
         submission = read_submission(json_body(), request.args, engine.settings)
         return _both_ids(engine.accept(submission, conversation_id))
 
     @app.post("/v1/process/audio")
-    def upload_audio() -> ResponseReturnValue:
-        return _received()
-
     @app.put("/v1/process/audio/<not_url:conversation_id>")
-    def upload_more_audio(conversation_id: str) -> ResponseReturnValue:
-        return _received(conversation_id)
-
-    def _received(conversation_id: str | None = None) -> ResponseReturnValue:
-        request.max_content_length = engine.settings.max_upload_bytes
+    def upload_audio(conversation_id: str | None = None) -> ResponseReturnValue:
+        most = engine.settings.max_upload_bytes
+        if (request.content_length or 0) > most:
+            raise TooLarge(f"The recording has more than {most} bytes (ENGINE_MAX_UPLOAD_BYTES).")
+        request.max_content_length = most + 1  # one that a stream must not reach
         check_content_type(request.mimetype)
         submission = read_upload(request.args, engine.settings)
         return _both_ids(engine.accept_audio(submission, request.stream, conversation_id))
 
-    def _both_ids(job: Job) -> ResponseReturnValue:
-        return {"conversationId": job.conversation_id, "jobId": job.id}, 201
 
+def _both_ids(job: Job) -> ResponseReturnValue:
+    return {"conversationId": job.conversation_id, "jobId": job.id}, 201
+
+
+def _add_jobs(app: Flask, engine: "Engine") -> None:
     @app.get("/v1/job/<job_id>")
     def read_job(job_id: str) -> ResponseReturnValue:
         job = engine.store.job(job_id)

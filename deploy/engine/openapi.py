@@ -163,7 +163,7 @@ def answer_schemas(settings: EngineSettings) -> dict[str, Json]:
         "Entity": old_entity if settings.entities_shape == "legacy" else new_entity,
         "DetectedTracker": record(
             {
-                "id": DECIMAL_ID, "name": TEXT,
+                "id": TEXT, "name": TEXT,
                 "matches": many(
                     record(
                         {
