@@ -211,6 +211,7 @@ class _Writer:
             grouped[entity.type, entity.sub_type, entity.category][entity.text].append(entity)
         return [
             {
+                "id": self._id("entity", type_, sub_type, category),
                 "type": type_,
                 "subType": sub_type,
                 "category": category,

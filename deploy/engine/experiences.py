@@ -143,17 +143,17 @@ def add_experiences(app: Flask, engine: "Engine") -> None:
 
     def address_of(conversation_id: str, wish: PageWish) -> str:
         engine.store.conversation(conversation_id)
+        now, lasts = engine.clock(), wish.summaryURLExpiresIn
         page = Page(
             secrets.token_urlsafe(16),
             conversation_id,
             wish.model_dump(exclude_unset=True),
-            wish.videoUrl if wish.name == "video-summary" else wish.audioUrl,
+            media_url=wish.videoUrl if wish.name == "video-summary" else wish.audioUrl,
+            ends_at=int((now + timedelta(seconds=lasts)).timestamp()) if lasts != NEVER else NEVER,
         )
-        engine.store.put_page(page)
-        lasts = wish.summaryURLExpiresIn
-        end = int((engine.clock() + timedelta(seconds=lasts)).timestamp()) if lasts != NEVER else NEVER
+        engine.store.put_page(page, now)
         base = engine.settings.public_url or request.host_url.rstrip("/")
-        return f"{base}{PAGES}{addresses.make(page.id, end)}"
+        return f"{base}{PAGES}{addresses.make(page.id, page.ends_at)}"
 
     @app.post("/v1/conversations/<conversation_id>/experiences")
     def make_page(conversation_id: str) -> ResponseReturnValue:

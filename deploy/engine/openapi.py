@@ -82,6 +82,7 @@ def answer_schemas(settings: EngineSettings) -> dict[str, Json]:
     phrase = TEXT if settings.phrases_shape == "strings" else ref("Phrase")
     new_entity = record(
         {
+            "id": DECIMAL_ID,
             "type": TEXT,
             "subType": TEXT,
             "category": {"enum": ["Managed", "Custom"]},

@@ -57,8 +57,9 @@ kind)); CREATE TABLE IF NOT EXISTS deliveries ( number INTEGER PRIMARY KEY AUTOI
 TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due_at TEXT NOT NULL); CREATE INDEX IF NOT
 EXISTS deliveries_due ON deliveries (due_at, number); CREATE TABLE IF NOT EXISTS trackers ( number INTEGER PRIMARY KEY
 AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL, created_at TEXT NOT NULL,
-updated_at TEXT NOT NULL); CREATE TABLE IF NOT EXISTS pages ( id TEXT PRIMARY KEY, conversation_id TEXT NOT NULL,
-wish TEXT NOT NULL, media_url TEXT); CREATE INDEX IF NOT EXISTS pages_by_conversation ON pages (conversation_id);
+updated_at TEXT NOT NULL); CREATE TABLE IF NOT EXISTS experiences ( id TEXT PRIMARY KEY, conversation_id TEXT
+NOT NULL, wish TEXT NOT NULL, media_url TEXT, ends_at INTEGER NOT NULL); CREATE INDEX IF NOT EXISTS
+experiences_by_conversation ON experiences (conversation_id);
 CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, key BLOB NOT NULL);
 """
 
@@ -155,12 +156,13 @@ class Tracker:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Page:
-    """A page about a conversation: its *wish* is the body that asked for it."""
+    """A page about a conversation: its *wish* is the body that asked for it, *ends_at* Unix seconds or 0 for never."""
 
     id: str
     conversation_id: str
     wish: dict[str, Any]
     media_url: str | None
+    ends_at: int
 
 
 class Store:
@@ -452,7 +454,7 @@ class Store:
                     self.failed(job, "the conversation was deleted", now)
             self._rows("DELETE FROM conversations WHERE id = ?", conversation_id)
             self._rows("DELETE FROM results WHERE conversation_id = ?", conversation_id)
-            self._rows("DELETE FROM pages WHERE conversation_id = ?", conversation_id)
+            self._rows("DELETE FROM experiences WHERE conversation_id = ?", conversation_id)
             self._rows(
                 "UPDATE jobs SET part = NULL, speakers = '{}', sha256 = NULL, submission = '{}' "
                 "WHERE conversation_id = ?",
@@ -556,22 +558,21 @@ class Store:
 
     # Pages
 
-    def put_page(self, page: Page) -> None:
-        """Keep how a page is to look."""
-        self._rows(
-            "INSERT INTO pages VALUES (?, ?, ?, ?)",
-            page.id,
-            page.conversation_id,
-            json.dumps(page.wish),
-            page.media_url,
-        )
+    def put_page(self, page: Page, now: datetime) -> None:
+        """Keep how a page is to look, and forget those that have ended."""
+        with self.transaction():
+            self._rows("DELETE FROM experiences WHERE ends_at BETWEEN 1 AND ?", int(now.timestamp()))
+            self._rows(
+                "INSERT INTO experiences VALUES (?, ?, ?, ?, ?)",
+                page.id, page.conversation_id, json.dumps(page.wish), page.media_url, page.ends_at,
+            )  # fmt: skip
 
     def page(self, page_id: str) -> Page | None:
-        """The page of that id, or None where its conversation was deleted."""
-        row = self._row("SELECT * FROM pages WHERE id = ?", page_id)
+        """The page of that id, or None where it was forgotten, or its conversation deleted."""
+        row = self._row("SELECT * FROM experiences WHERE id = ?", page_id)
         if row is None:
             return None
-        return Page(row["id"], row["conversation_id"], json.loads(row["wish"]), row["media_url"])
+        return Page(row["id"], row["conversation_id"], json.loads(row["wish"]), row["media_url"], row["ends_at"])
 
     def put_media_url(self, conversation_id: str, url: str) -> None:
         """Let all pages of a conversation play what is at *url*.
@@ -581,7 +582,7 @@ class Store:
         """
         with self.transaction():
             self.conversation(conversation_id)
-            self._rows("UPDATE pages SET media_url = ? WHERE conversation_id = ?", url, conversation_id)
+            self._rows("UPDATE experiences SET media_url = ? WHERE conversation_id = ?", url, conversation_id)
 
     def key(self, name: str) -> bytes:
         """A secret of this engine's own, made when it is first asked for."""

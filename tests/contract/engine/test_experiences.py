@@ -80,6 +80,17 @@ def test_a_page_expires(stage: Stage, path: str, seconds: int | None) -> None:
     assert "coffee" not in gone.get_data(as_text=True)
 
 
+def test_one_that_has_ended_is_forgotten_and_says_so_still(stage: Stage, path: str) -> None:
+    url = made(stage, path, summaryURLExpiresIn=60)
+    stage.clock.advance(60)
+    lasting = made(stage, path, summaryURLExpiresIn=0)
+    page_id = urlsplit(url).path.removeprefix("/experiences/").partition(".")[0]
+    assert stage.engine.store.page(page_id) is None
+    assert "has expired" in opened(stage, url).get_data(as_text=True)
+    made(stage, path)
+    assert opened(stage, lasting).status_code == 200
+
+
 def test_with_0_it_never_does(stage: Stage, path: str) -> None:
     url = made(stage, path, summaryURLExpiresIn=0)
     stage.clock.advance(50 * 365 * 86400)
