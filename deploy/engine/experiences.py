@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, StringConstraints
 
 from deploy.engine import conversation as views
 from deploy.engine.edge import Json, json_body, wanted
@@ -72,7 +72,7 @@ class Font(BaseModel):
 class PageWish(BaseModel):
     """The body of `POST /v1/conversations/{id}/experiences`. The reference spells `audioUrl` in two ways."""
 
-    model_config = ConfigDict(**BODY)
+    model_config = BODY
 
     name: Literal["verbose-text-summary", "audio-summary", "video-summary"]
     audioUrl: Annotated[Asset | None, Field(validation_alias=AliasChoices("audioUrl", "audioURL"))] = None  # noqa: N815
