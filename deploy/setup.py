@@ -16,6 +16,10 @@ VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "installed.json")
 #: What each purpose installs; the tests' list holds everything that a run needs, in the same versions.
 LOCKS = {"run": "deploy/local/requirements.txt", "test": "tests/requirements.txt"}
+#: Symbl's own client, for tests of the engine: in a directory of its own, because its packages install a `tests` and a
+#: `test` too, and without its dependencies, because it asks for PyAudio, which wants a compiler and a sound card.
+SDK_LOCK = "tests/sdk-requirements.txt"
+SDK = os.path.join(VENV, "symbl-sdk")
 
 
 def main(purpose) -> int:
@@ -26,6 +30,8 @@ def main(purpose) -> int:
         _make_environment()
         _install(LOCKS[purpose])
         _remember(LOCKS[purpose])
+    if purpose == "test" and _installed().get(SDK_LOCK) != _digest(SDK_LOCK):
+        _install_sdk()
     return 0
 
 
@@ -71,6 +77,17 @@ def _install(lock) -> None:
     done = subprocess.call([*command, "--require-hashes", "-r", os.path.join(ROOT, lock)])
     if done != 0:
         _stop("The packages could not be installed: see above. Is the package registry in reach? Then run it again.")
+
+
+def _install_sdk() -> None:
+    shutil.rmtree(SDK, ignore_errors=True)
+    command = [_python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    where = ["--no-deps", "--target", SDK]
+    if subprocess.call([*command, *where, "--require-hashes", "-r", os.path.join(ROOT, SDK_LOCK)]) == 0:
+        _remember(SDK_LOCK)
+    else:
+        shutil.rmtree(SDK, ignore_errors=True)
+        _say("Symbl's SDK could not be installed: its test is skipped.")
 
 
 def _python():

@@ -72,15 +72,28 @@ def _listening(engine: Engine, settings: EngineSettings) -> tuple[Any, int]:
     more = _WHERE_FAULTY if settings.faulty else {"threads": _THREADS}
     sockets: dict[int, Any] = {}
     server = create_server(
-        engine.app, map=sockets, host=settings.host, port=settings.port, ident="calltrack-engine", **more
+        engine.app,
+        map=sockets,
+        host=settings.host,
+        port=settings.port,
+        ident="calltrack-engine",
+        max_request_body_size=settings.max_upload_bytes + 1,
+        **more,
     )
     listeners = [listener for listener in sockets.values() if isinstance(listener, BaseWSGIServer)]
+    for listener in listeners:
+        listener.channel_class = _channel_class(settings)
+    return server, listeners[0].effective_port
+
+
+def _channel_class(settings: EngineSettings) -> Any:  # noqa: ANN401 - waitress has no types
     if settings.faulty:
         from deploy.engine.faults.connections import FaultyChannel  # noqa: PLC0415 - only where faults are asked for
 
-        for listener in listeners:
-            listener.channel_class = FaultyChannel
-    return server, listeners[0].effective_port
+        return FaultyChannel
+    from deploy.engine.channel import Channel  # noqa: PLC0415 - only once the settings are known to be good
+
+    return Channel
 
 
 def _port_problem(error: OSError, settings: EngineSettings) -> str:

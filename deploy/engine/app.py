@@ -1,113 +1,62 @@
 """The HTTP surface: Symbl's paths, statuses and bodies over an engine."""
 
-import json
-import re
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, abort, jsonify, request
+from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
 
 from deploy.engine import conversation as views
 from deploy.engine import rsql
-from deploy.engine.errors import BadRequest, NotFound, NotServed, Refused
+from deploy.engine.edge import Json, authenticate, json_body, marked, report_errors, wanted
+from deploy.engine.errors import BadRequest, NotFound, NotServed, TooLarge
+from deploy.engine.experiences import PAGES, add_experiences
 from deploy.engine.instants import iso
 from deploy.engine.listing import read_page
-from deploy.engine.store import ACTIVE, JobStatus, Member
-from deploy.engine.submission import read_member, read_metadata, read_submission, read_transcript_request
+from deploy.engine.openapi import document
+from deploy.engine.store import ACTIVE, Job, JobStatus, Member
+from deploy.engine.submission import (
+    read_member,
+    read_metadata,
+    read_submission,
+    read_transcript_request,
+    read_upload,
+)
+from deploy.engine.trackers import add_trackers
+from deploy.engine.uploads import check_content_type
 
 if TYPE_CHECKING:
     from deploy.engine.engine import Engine
 
-Json = dict[str, Any]
 MAX_BODY_BYTES = 1024**2
-OPEN_PATHS = ("/oauth2/token:generate", "/health", "/ready")
+OPEN_PATHS = ("/oauth2/token:generate", "/health", "/ready", "/openapi.json")
 #: Fields of a message that are left out unless the query asks for them.
 _ON_REQUEST = {"words": "verbose", "sentiment": "sentiment"}
-#: What Symbl served and the engine does not: a path that matches is answered with 501 and the sentence.
-NOT_SERVED = [
-    (r"process/audio(/\d+)?", "Uploading the audio itself is not served: give its URL to /v1/process/audio/url."),
-    (r"process/video(/.*)?", "Video is not served."),
-    (r"process/text(/.*)?", "Text conversations are not served."),
-    (r"manage/.*", "The Management API is not served: send trackers with the recording."),
-    (r"conversations/(\d+/)?experiences(/.*)?", "Pre-built pages are not served."),
-    (r"conversations/\d+/callscore(/status)?", "Call scores are not served."),
-    (r"conversations/\d+/lm-insights(/status)?", "Insights by a language model are not served."),
-    (r"insights/.*", "Insights by a language model are not served."),
-    (r"conversations/\d+/insights", "The combined insights are not served: ask for each kind."),
-    (r"conversations/\d+/intents", "Intents are not served."),
-    (r"conversations/\d+/speakers", "Speaker events are not served."),
-    (r"conversations/\d+/bookmarks(-summary|/.*)?", "Bookmarks are not served."),
-]
 
 
 def build_app(engine: "Engine") -> Flask:
     """The WSGI application over *engine*."""
-    app = Flask("deploy.engine", static_folder=None)
+    app = Flask("deploy.engine", static_folder=None, template_folder=str(Path(__file__).with_name("pages")))
+    app.url_map.converters["not_url"] = _NotUrl
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.before_request(lambda: None if request.path in OPEN_PATHS else authenticate(engine))
-    report_errors(app)
+    app.before_request(lambda: None if _is_open(request.path) else authenticate(engine))
+    report_errors(app, engine.settings)
     _add_service(app, engine)
+    _add_submissions(app, engine)
     _add_jobs(app, engine)
     _add_conversations(app, engine)
     _add_intelligence(app, engine)
+    add_trackers(app, engine)
+    add_experiences(app, engine)
     return app
 
 
-# What holds for every call
-
-
-def report_errors(app: Flask) -> None:
-    """Answer with `{"message": …}` and the right status whatever *app* refuses."""
-    app.register_error_handler(Refused, _refusal)
-    app.register_error_handler(HTTPException, _http_error)
-
-
-def authenticate(engine: "Engine") -> None:
-    """Let the request pass whose token is good.
-
-    Raises:
-        Unauthorized: it has none, or another.
-    """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    engine.tokens.check(token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key"))
-
-
-def _refusal(error: Refused) -> ResponseReturnValue:
-    body: Json = {"message": str(error)}
-    return jsonify({"statusCode": error.status, **body} if error.status == 429 else body), error.status  # noqa: PLR2004
-
-
-def _http_error(error: HTTPException) -> ResponseReturnValue:
-    for path, sentence in NOT_SERVED if error.code in {404, 405} else ():
-        if re.fullmatch(f"/v1/{path}", request.path):
-            return _refusal(NotServed(f"{sentence} docs/engine.md lists what is."))
-    return jsonify({"message": error.description or error.name}), error.code or 500
-
-
-def _body() -> object:
-    try:
-        body: object = json.loads(request.get_data())
-    except ValueError as error:
-        raise BadRequest(f"The body is not JSON: {error}") from None
-    return body
-
-
-def _marked(engine: "Engine", body: Any) -> Response:  # noqa: ANN401 - any JSON
-    """An answer that says which engine found what it tells."""
-    answer = jsonify(body)
-    answer.headers["X-Analysis-Engine"] = engine.listener.name
-    return answer
-
-
-def _wanted(name: str) -> bool:
-    """A boolean of the query, false unless given."""
-    value = request.args.get(name, "false").lower()
-    if value not in {"true", "false"}:
-        raise BadRequest(f'"{name}" must be a boolean')
-    return value == "true"
+def _is_open(path: str) -> bool:
+    """Whether *path* needs no token: a page's address is its own secret."""
+    return path in OPEN_PATHS or path.startswith(PAGES)
 
 
 # Service
@@ -123,27 +72,48 @@ def _add_service(app: Flask, engine: "Engine") -> None:
         state = engine.state()
         return state, 200 if state["ready"] else 503
 
+    @app.get("/openapi.json")
+    def describe() -> ResponseReturnValue:
+        return document(engine.settings, engine.settings.public_url or request.host_url.rstrip("/"))
+
     @app.post("/oauth2/token:generate")
     def generate_token() -> ResponseReturnValue:
-        return engine.tokens.generate(_body())
+        return engine.tokens.generate(json_body())
 
 
-# Jobs
+# Submissions and jobs
+
+
+class _NotUrl(BaseConverter):
+    """An id; `url` is a path of its own, with methods of its own."""
+
+    regex = "(?!url$)[^/]+"
+
+
+def _add_submissions(app: Flask, engine: "Engine") -> None:
+    @app.post("/v1/process/audio/url")
+    @app.put("/v1/process/audio/url/<conversation_id>")
+    def submit_audio(conversation_id: str | None = None) -> ResponseReturnValue:
+        submission = read_submission(json_body(), request.args, engine.settings)
+        return _both_ids(engine.accept(submission, conversation_id))
+
+    @app.post("/v1/process/audio")
+    @app.put("/v1/process/audio/<not_url:conversation_id>")
+    def upload_audio(conversation_id: str | None = None) -> ResponseReturnValue:
+        most = engine.settings.max_upload_bytes
+        if (request.content_length or 0) > most:
+            raise TooLarge(f"The recording has more than {most} bytes (ENGINE_MAX_UPLOAD_BYTES).")
+        request.max_content_length = most + 1  # one that a stream must not reach
+        check_content_type(request.mimetype)
+        submission = read_upload(request.args, engine.settings)
+        return _both_ids(engine.accept_audio(submission, request.stream, conversation_id))
+
+
+def _both_ids(job: Job) -> ResponseReturnValue:
+    return {"conversationId": job.conversation_id, "jobId": job.id}, 201
 
 
 def _add_jobs(app: Flask, engine: "Engine") -> None:
-    @app.post("/v1/process/audio/url")
-    def submit_audio() -> ResponseReturnValue:
-        return _accepted()
-
-    @app.put("/v1/process/audio/url/<conversation_id>")
-    def append_audio(conversation_id: str) -> ResponseReturnValue:
-        return _accepted(conversation_id)
-
-    def _accepted(conversation_id: str | None = None) -> ResponseReturnValue:
-        job = engine.accept(read_submission(_body(), request.args), conversation_id)
-        return {"conversationId": job.conversation_id, "jobId": job.id}, 201
-
     @app.get("/v1/job/<job_id>")
     def read_job(job_id: str) -> ResponseReturnValue:
         job = engine.store.job(job_id)
@@ -184,11 +154,11 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
 
     @app.get("/v1/conversations/<conversation_id>")
     def read_conversation(conversation_id: str) -> ResponseReturnValue:
-        return _marked(engine, views.overview(engine.store.conversation(conversation_id)))
+        return marked(engine, views.overview(engine.store.conversation(conversation_id)))
 
     @app.put("/v1/conversations/<conversation_id>")
     def update_conversation(conversation_id: str) -> ResponseReturnValue:
-        metadata = read_metadata(_body())
+        metadata = read_metadata(json_body())
         with engine.store.transaction():
             conversation = engine.store.conversation(conversation_id)
             metadata = {**conversation.metadata, **metadata}
@@ -202,7 +172,7 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
 
     @app.put("/v1/conversations/<conversation_id>/members/<member_id>")
     def update_member(conversation_id: str, member_id: str) -> ResponseReturnValue:
-        given = read_member(_body())
+        given = read_member(json_body())
         if given.id != member_id:
             raise BadRequest(f'"id" must be {member_id}, the member of the path')
         engine.analyst.update_member(conversation_id, Member(given.id, given.name, given.email))
@@ -216,17 +186,18 @@ def _add_conversations(app: Flask, engine: "Engine") -> None:
 
 
 def _add_intelligence(app: Flask, engine: "Engine") -> None:
-    @app.get("/v1/conversations/<conversation_id>/<kind>")
-    def read_intelligence(conversation_id: str, kind: str) -> ResponseReturnValue:
-        read = _READS.get(kind)
-        if read is None:
-            abort(404)
-        return _marked(engine, read(engine, conversation_id))
+    for kind, read in _READS.items():
+        app.add_url_rule(f"/v1/conversations/<conversation_id>/{kind}", kind, _reading(engine, read))
 
     @app.post("/v1/conversations/<conversation_id>/transcript")
     def write_transcript(conversation_id: str) -> ResponseReturnValue:
-        wish = read_transcript_request(_body())
-        return _marked(engine, views.transcript(_items(engine, conversation_id, "messages"), wish))
+        wish = read_transcript_request(json_body())
+        messages = _items(engine, conversation_id, "messages")
+        return marked(engine, views.transcript(messages, wish, srt_payload=engine.settings.srt_payload))
+
+
+def _reading(engine: "Engine", read: "Reader") -> Callable[[str], Response]:
+    return lambda conversation_id: marked(engine, read(engine, conversation_id))
 
 
 def _members(engine: "Engine", conversation_id: str) -> Json:
@@ -234,15 +205,16 @@ def _members(engine: "Engine", conversation_id: str) -> Json:
 
 
 def _messages(engine: "Engine", conversation_id: str) -> Json:
-    left_out = {field for field, parameter in _ON_REQUEST.items() if not _wanted(parameter)}
-    return {"messages": [_without(left_out, message) for message in _items(engine, conversation_id, "messages")]}
+    left_out = {field for field, parameter in _ON_REQUEST.items() if not wanted(parameter)}
+    messages = _with_phrases(engine, _items(engine, conversation_id, "messages"))
+    return {"messages": [_without(left_out, message) for message in messages]}
 
 
 def _topics(engine: "Engine", conversation_id: str) -> Json:
     if "customTopicVocabulary" in request.args:
         raise NotServed("customTopicVocabulary is not served: topics are what the speakers talk about most.")
-    left_out = set() if _wanted("sentiment") else {"sentiment"}
-    no_parents: Json = {} if _wanted("parentRefs") else {"parentRefs": []}
+    left_out = set() if wanted("sentiment") else {"sentiment"}
+    no_parents: Json = {} if wanted("parentRefs") else {"parentRefs": []}
     topics = _items(engine, conversation_id, "topics")
     return {"topics": [{**_without(left_out, topic), **no_parents} for topic in topics]}
 
@@ -272,7 +244,7 @@ def _trackers(engine: "Engine", conversation_id: str) -> list[Json]:
 
 
 def _list_of(key: str) -> "Reader":
-    return lambda engine, conversation_id: {key: _items(engine, conversation_id, key)}
+    return lambda engine, conversation_id: {key: _with_phrases(engine, _items(engine, conversation_id, key))}
 
 
 Reader = Callable[["Engine", str], Json | list[Json]]
@@ -299,10 +271,20 @@ def _result(engine: "Engine", conversation_id: str, kind: str) -> Any:  # noqa: 
 
 def _items(engine: "Engine", conversation_id: str, kind: str) -> list[Json]:
     """A list of results, empty before anything was analysed."""
-    if _wanted("redact") or "exclude" in request.args:
+    if wanted("redact") or "exclude" in request.args:
         raise NotServed("Redaction is not served: nothing would be taken out, so nothing is answered.")
     found: list[Json] = _result(engine, conversation_id, kind) or []
     return found
+
+
+def _with_phrases(engine: "Engine", items: list[Json]) -> list[Json]:
+    """The items with their phrases in the shape of the settings."""
+    if engine.settings.phrases_shape == "objects":
+        return items
+    return [
+        item | {"phrases": [phrase["text"] for phrase in item["phrases"]]} if "phrases" in item else item
+        for item in items
+    ]
 
 
 def _without(names: Collection[str], item: Json) -> Json:

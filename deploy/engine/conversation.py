@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from deploy.engine import ids
 from deploy.engine.analysis.analytics import Talk, analytics, shares, union
@@ -27,6 +27,7 @@ from deploy.engine.store import Conversation, Member, Part
 from deploy.engine.submission import Submission, TranscriptRequest
 
 Json = dict[str, Any]
+SrtPayload = Literal["object", "string"]
 
 
 def overview(conversation: Conversation) -> Json:
@@ -210,6 +211,7 @@ class _Writer:
             grouped[entity.type, entity.sub_type, entity.category][entity.text].append(entity)
         return [
             {
+                "id": self._id("entity", type_, sub_type, category),
                 "type": type_,
                 "subType": sub_type,
                 "category": category,
@@ -236,14 +238,20 @@ class _Writer:
 
     def _trackers(self, insights: Sequence[Json]) -> list[Json]:
         vocabulary: dict[str, list[str]] = {}
+        known: dict[str, str] = {}
         for submission in self._submissions:
             for tracker in submission.trackers:
+                known |= {tracker.name: tracker.id} if tracker.id else {}
                 phrases = vocabulary.setdefault(tracker.name, [])
                 phrases += [phrase for phrase in tracker.vocabulary if phrase not in phrases]
         script = lines(self._messages)
         found = ((name, hits(phrases, script)) for name, phrases in vocabulary.items())
         return [
-            {"id": self._id("tracker", name), "name": name, "matches": list(_matches(all_hits, insights))}
+            {
+                "id": known.get(name) or self._id("tracker", name),
+                "name": name,
+                "matches": list(_matches(all_hits, insights)),
+            }
             for name, all_hits in found
             if all_hits
         ]
@@ -348,11 +356,13 @@ def legacy_entities(found: Sequence[Json]) -> list[Json]:
     ]
 
 
-def transcript(messages: Sequence[Json], wish: TranscriptRequest) -> Json:
-    """The answer to `POST …/transcript`: a string for Markdown, an object for SRT, as Symbl had it."""
+def transcript(messages: Sequence[Json], wish: TranscriptRequest, *, srt_payload: SrtPayload = "object") -> Json:
+    """The answer to `POST …/transcript`: a string for Markdown, an object for SRT, as Symbl's reference had it."""
     if wish.contentType == "text/srt":
-        payload: Any = {"content": _srt(messages, speakers=wish.showSpeakerSeparation), "contentType": "text/srt"}
-        return {"transcript": {"payload": payload}}
+        content = _srt(messages, speakers=wish.showSpeakerSeparation)
+        if srt_payload == "string":
+            return {"transcript": {"payload": content, "contentType": "text/srt"}}
+        return {"transcript": {"payload": {"content": content, "contentType": "text/srt"}}}
     lines = [_marked_line(message, wish) for message in messages]
     if wish.createParagraphs:
         lines = list(_paragraphs(messages, lines))

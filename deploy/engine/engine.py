@@ -6,17 +6,20 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 from deploy.engine.analysis.heard import Listener
 from deploy.engine.analysis.replay import ReplayListener
 from deploy.engine.app import build_app
+from deploy.engine.errors import Conflict
 from deploy.engine.instants import Clock, Wait, utc_now
-from deploy.engine.jobs import Analyst, Fetcher, audio_path, sweep_audio
+from deploy.engine.jobs import Analyst, Fetcher, audio_directory, audio_path, fetched_at_once, sweep_audio
 from deploy.engine.settings import EngineSettings
-from deploy.engine.store import Job, Store
+from deploy.engine.store import ACTIVE, Job, Store
 from deploy.engine.submission import Submission
 from deploy.engine.tokens import Tokens
+from deploy.engine.trackers import TrackerRegister, with_account_trackers
+from deploy.engine.uploads import Audio, received
 from deploy.engine.webhooks import Courier
 
 FETCHERS = 4
@@ -62,6 +65,7 @@ class Engine:
         self.clock = clock
         self.wait = wait or self._wait
         self.tokens = Tokens(store, settings, clock)
+        self.trackers = TrackerRegister(store)
         self.analyst = Analyst(store, settings, clock, listener, wait=self.wait)
         self._fetcher = Fetcher(store, settings, clock)
         self.courier = Courier(store, settings, clock)
@@ -72,13 +76,49 @@ class Engine:
         self.app = build_app(self)
 
     def accept(self, submission: Submission, conversation_id: str | None = None) -> Job:
-        """Take a recording in; see `Store.accept` for the refusals."""
+        """Take a recording in by its URL; see `Store.accept` for the refusals.
+
+        Raises:
+            BadRequest: its URL does not give a recording, where the settings want to know at once.
+            Conflict: its URL is being worked on, where the settings make that one.
+        """
+        if self.settings.bad_url == "refuse":
+            with fetched_at_once(submission.url, self.settings) as audio:
+                return self._accept(submission, conversation_id, audio)
+        return self._accept(submission, conversation_id)
+
+    def accept_audio(self, submission: Submission, stream: IO[bytes], conversation_id: str | None = None) -> Job:
+        """Take a recording in as it is; see `Store.accept` for the refusals.
+
+        Raises:
+            BadRequest: there is no audio in it.
+        """
+        with received(stream, audio_directory(self.settings)) as audio:
+            return self._accept(submission, conversation_id, audio)
+
+    def _accept(self, submission: Submission, conversation_id: str | None, audio: Audio | None = None) -> Job:
         cap = self.settings.max_active_jobs
         with self.store.transaction():  # the clock is looked at by whoever has its turn, so that the books are in order
-            job = self.store.accept(submission, conversation_id=conversation_id, cap=cap, now=self.clock())
+            known = self._known(submission)
+            if known is not None and conversation_id is None:
+                return known
+            whole = with_account_trackers(submission, self.store.trackers())
+            job = self.store.accept(whole, conversation_id=conversation_id, cap=cap, now=self.clock())
+            if audio is not None:
+                audio.path.rename(audio_path(self.settings, job))
+                self.store.fetched(job, audio.sha256)
         _log.info("job %s accepted for conversation %s", job.id, job.conversation_id)
         self._bell.ring()
         return job
+
+    def _known(self, submission: Submission) -> Job | None:
+        """The job that already is for this recording, where the settings want no second one."""
+        twin = self.store.newest_job_of_url(submission.url) if submission.url else None
+        if twin is None:
+            return None
+        if self.settings.async_conflict == "active_url" and twin.status in ACTIVE:
+            raise Conflict(f"Job {twin.id} is at work on this recording (ENGINE_ASYNC_CONFLICT=active_url).")
+        return twin if self.settings.idempotency == "url" else None
 
     def delete(self, conversation_id: str) -> None:
         """Forget a conversation, its results and its audio."""

@@ -3,7 +3,9 @@
 EngineError
 ├── SettingsError            the operator: the environment is wrong
 ├── Refused                  the caller: answered at once with a status and a message
-│   └── BadRequest, Unauthorized, NotFound, TooManyJobs, NotServed
+│   ├── BadRequest, Unauthorized, Conflict, TooLarge, TooMany, NotServed
+│   └── NotFound
+│       └── UnknownJob, UnknownConversation
 └── AnalysisFailed           nobody, for this recording: the job ends as `failed` with this reason
     └── FetchFailed, ModelMissing
 """
@@ -39,8 +41,28 @@ class NotFound(Refused):
     status = 404
 
 
-class TooManyJobs(Refused):
-    """The account has as many active jobs as it may have; nothing was queued."""
+class UnknownJob(NotFound):
+    """There is no such job; the settings say with which status that is told."""
+
+
+class UnknownConversation(NotFound):
+    """There is no such conversation; the settings say with which status that is told."""
+
+
+class Conflict(Refused):
+    """Something of that name is there already."""
+
+    status = 409
+
+
+class TooLarge(Refused):
+    """More was sent than is taken."""
+
+    status = 413
+
+
+class TooMany(Refused):
+    """The account has as many active jobs, or calls under way, as it may have; nothing was done."""
 
     status = 429
 

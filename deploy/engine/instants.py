@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+#: What calendars and sorted text cope with on both sides.
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+
 Clock = Callable[[], datetime]
 #: Lets that many seconds of the clock pass; true if it was cut short.
 Wait = Callable[[float], object]
@@ -22,7 +25,9 @@ def parse_instant(text: str) -> datetime:
     """An ISO 8601 date-time; one without an offset is in UTC.
 
     Raises:
-        ValueError: *text* is no ISO 8601 date or date-time.
+        ValueError: *text* is no ISO 8601 date or date-time, or lies outside the years 1900 to 2999.
     """
     instant = datetime.fromisoformat(text)
+    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+        raise ValueError(f"{text} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -9,7 +9,7 @@ import dataclasses
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from typing import Any
 from deploy.engine import ids
 from deploy.engine.analysis.heard import Heard, Listener, Wish
 from deploy.engine.conversation import documents
-from deploy.engine.errors import AnalysisFailed, FetchFailed, NotFound
+from deploy.engine.errors import AnalysisFailed, BadRequest, FetchFailed, NotFound
 from deploy.engine.instants import Clock, Wait, iso
 from deploy.engine.settings import EngineSettings
 from deploy.engine.store import ACTIVE, Conversation, Job, Member, Store
 from deploy.engine.submission import Speaker
+from deploy.engine.uploads import Audio, declared_s
 from deploy.engine.wire import download
 
 MAX_STARTS = 3
@@ -72,13 +73,7 @@ class Fetcher:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(".part")
         try:
-            sha256 = download(
-                job.submission.url,
-                partial,
-                allow_private=self._settings.allow_private_urls,
-                max_bytes=self._settings.max_download_bytes,
-                timeout_s=self._settings.download_timeout_s,
-            )
+            sha256 = _download(job.submission.url, partial, self._settings)
         except FetchFailed as error:
             partial.unlink(missing_ok=True)
             _fail(self._store, job, str(error), self._clock)
@@ -89,6 +84,37 @@ class Fetcher:
                 self._store.fetched(job, sha256)
             else:  # its conversation was deleted meanwhile
                 target.unlink()
+
+
+def _download(url: str, target: Path, settings: EngineSettings) -> str:
+    return download(
+        url,
+        target,
+        allow_private=settings.allow_private_urls,
+        max_bytes=settings.max_download_bytes,
+        timeout_s=settings.download_timeout_s,
+    )
+
+
+@contextlib.contextmanager
+def fetched_at_once(url: str, settings: EngineSettings) -> Iterator[Audio]:
+    """The recording at *url* in a file, which is gone after the block unless it was moved.
+
+    Raises:
+        BadRequest: there is none to be had, or it says itself that it is too long.
+    """
+    directory = audio_directory(settings)
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{ids.new_uuid()}.part"
+    try:
+        audio = Audio(path, _download(url, path, settings))
+        if (declared_s(path) or 0) > settings.max_duration_s:
+            raise BadRequest(f'"url" gives a recording that is longer than {settings.max_duration_s / 3600:g} hours')
+        yield audio
+    except FetchFailed as error:
+        raise BadRequest(f'"url" gives no recording: {error}') from None
+    finally:
+        path.unlink(missing_ok=True)
 
 
 class Analyst:
@@ -118,6 +144,7 @@ class Analyst:
         return self._store.runnable(besides=besides)
 
     def _analyse(self, found: Job) -> None:
+        self._linger(found)
         job = self._store.started(found, self._clock())
         if job is None:
             return
@@ -133,6 +160,12 @@ class Analyst:
             _log.exception("job %s: analysis broke", job.id)
             self._give_up(job, f"the analysis broke: {type(error).__name__}: {error}")
         audio.unlink(missing_ok=True)
+
+    def _linger(self, job: Job) -> None:
+        """Leave the job `scheduled` as long as the settings say."""
+        ready_at = job.accepted_at + timedelta(seconds=self._settings.start_after_s)
+        if (left := (ready_at - self._clock()).total_seconds()) > 0:
+            self._wait(left)
 
     def _hear(self, job: Job, audio: Path) -> Heard:
         if job.starts > MAX_STARTS:
@@ -199,13 +232,18 @@ class Analyst:
 
 def audio_path(settings: EngineSettings, job: Job) -> Path:
     """Where the audio of *job* lies until it has been analysed."""
-    return settings.state / "audio" / job.id
+    return audio_directory(settings) / job.id
+
+
+def audio_directory(settings: EngineSettings) -> Path:
+    """Where audio lies until it has been analysed."""
+    return settings.state / "audio"
 
 
 def sweep_audio(store: Store, settings: EngineSettings) -> None:
     """Remove what a death left behind: audio of jobs that have ended, halves of downloads and of decodings."""
     wanted = store.active_job_ids()
-    for path in (settings.state / "audio").glob("*"):
+    for path in audio_directory(settings).glob("*"):
         if path.is_dir():
             shutil.rmtree(path)
         elif path.name not in wanted:

@@ -5,8 +5,18 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from deploy.engine.errors import SettingsError
 from deploy.engine.faults.plan import AnyFault, read_faults
@@ -18,6 +28,21 @@ WebhookKey = Literal["id", "jobId", "both"]
 
 def _switches(value: object) -> object:
     return read_faults(value) if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _status(value: object) -> object:
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("must be an address such as https://engine.example")
+    return value.rstrip("/")
 
 
 class EngineSettings(BaseModel):
@@ -35,6 +60,7 @@ class EngineSettings(BaseModel):
     workers: int = Field(1, ge=1, le=64)
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     processing_share: float = Field(0, ge=0, le=100)
+    start_after_s: float = Field(0.5, ge=0, le=3600)
 
     analyzer: Literal["whisper", "replay"] = "whisper"
     model: Literal["tiny.en"] = "tiny.en"
@@ -45,12 +71,31 @@ class EngineSettings(BaseModel):
     allow_private_urls: bool = False
     max_download_bytes: int = Field(2 * 1024**3, ge=1)
     download_timeout_s: float = Field(900, gt=0)
+    max_upload_bytes: int = Field(2 * 1024**3, ge=1)
     max_duration_s: float = Field(4 * 3600, gt=0)
 
     token_lifetime_s: int = Field(86400, ge=1)
+    public_url: Annotated[str, AfterValidator(_origin)] = ""
+
+    # What Symbl's documents leave open, or tell in two ways
     webhook_key: WebhookKey = "id"
     webhook_timeout_s: float = Field(10, gt=0)
+    webhook_retries_s: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=86400)], ...], BeforeValidator(_listed), Field(max_length=20)
+    ] = (1, 5, 25)
+    bad_url: Literal["fail", "refuse"] = "fail"
+    async_conflict: Literal["never", "active_url"] = "never"
+    idempotency: Literal["none", "url"] = "none"
+    null_fields: Literal["refuse", "ignore"] = "refuse"
+    unknown_job_status: Annotated[Literal[400, 404], BeforeValidator(_status)] = 404
+    unknown_conversation_status: Annotated[Literal[200, 400, 404], BeforeValidator(_status)] = 404
+    created_status: Annotated[Literal[200, 201], BeforeValidator(_status)] = 201
     entities_shape: Literal["new", "legacy"] = "new"
+    phrases_shape: Literal["objects", "strings"] = "objects"
+    srt_payload: Literal["object", "string"] = "object"
+    detect_entities: bool = False
+    all_trackers: bool = False
+    min_confidence: float = Field(0.5, ge=0, le=1)
 
     faults: Annotated[tuple[AnyFault, ...], BeforeValidator(_switches)] = ()
     faults_seed: int = 0

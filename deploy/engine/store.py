@@ -13,6 +13,7 @@ import dataclasses
 import enum
 import fcntl
 import json
+import secrets
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
@@ -21,12 +22,21 @@ from pathlib import Path
 from typing import Any
 
 from deploy.engine import ids
-from deploy.engine.errors import EngineError, NotFound, SettingsError, TooManyJobs
+from deploy.engine.errors import (
+    Conflict,
+    EngineError,
+    NotFound,
+    SettingsError,
+    TooMany,
+    UnknownConversation,
+    UnknownJob,
+)
 from deploy.engine.instants import iso, parse_instant
 from deploy.engine.submission import Submission
 
 UNKNOWN_CONVERSATION = "The conversationId is either invalid or does not exist."
 UNKNOWN_JOB = "Job not found"
+UNKNOWN_TRACKER = "There is no tracker with id {id}: GET /v1/manage/trackers lists them."
 TOO_MANY_JOBS = (
     "This API has a limit of maximum of `{cap}` number of concurrent jobs per account. "
     "Wait until active ones have ended, or raise ENGINE_MAX_ACTIVE_JOBS."
@@ -45,7 +55,12 @@ NOT NULL DEFAULT '{}'); CREATE INDEX IF NOT EXISTS jobs_active ON jobs (number) 
 EXISTS results ( conversation_id TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (conversation_id,
 kind)); CREATE TABLE IF NOT EXISTS deliveries ( number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, url
 TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due_at TEXT NOT NULL); CREATE INDEX IF NOT
-EXISTS deliveries_due ON deliveries (due_at, number);
+EXISTS deliveries_due ON deliveries (due_at, number); CREATE TABLE IF NOT EXISTS trackers ( number INTEGER PRIMARY KEY
+AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL, created_at TEXT NOT NULL,
+updated_at TEXT NOT NULL); CREATE TABLE IF NOT EXISTS experiences ( id TEXT PRIMARY KEY, conversation_id TEXT
+NOT NULL, wish TEXT NOT NULL, media_url TEXT, ends_at INTEGER NOT NULL); CREATE INDEX IF NOT EXISTS
+experiences_by_conversation ON experiences (conversation_id);
+CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, key BLOB NOT NULL);
 """
 
 
@@ -128,6 +143,28 @@ class Delivery:
     due_at: datetime
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tracker:
+    """A tracker of the account: its *body* is what was sent of it besides its name."""
+
+    id: str
+    name: str
+    body: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page:
+    """A page about a conversation: its *wish* is the body that asked for it, *ends_at* Unix seconds or 0 for never."""
+
+    id: str
+    conversation_id: str
+    wish: dict[str, Any]
+    media_url: str | None
+    ends_at: int
+
+
 class Store:
     """The one connection to the file, shared by all threads under a lock: SQLite has a single writer anyway.
 
@@ -205,13 +242,13 @@ class Store:
 
         Raises:
             NotFound: there is no such conversation.
-            TooManyJobs: *cap* jobs are active.
+            TooMany: *cap* jobs are active.
         """
         with self.transaction():
             if conversation_id is not None:
                 self.conversation(conversation_id)
             if self.active_jobs() >= cap:
-                raise TooManyJobs(TOO_MANY_JOBS.format(cap=cap))
+                raise TooMany(TOO_MANY_JOBS.format(cap=cap))
             conversation_id = conversation_id or self._open_conversation(submission, now)
             job_id = ids.new_uuid()
             self._rows(
@@ -239,8 +276,15 @@ class Store:
         """
         row = self._row("SELECT * FROM jobs WHERE id = ?", job_id)
         if row is None:
-            raise NotFound(UNKNOWN_JOB)
+            raise UnknownJob(UNKNOWN_JOB)
         return _job(row)
+
+    def newest_job_of_url(self, url: str) -> Job | None:
+        """The job that was accepted last for the recording at *url*."""
+        row = self._row(
+            "SELECT * FROM jobs WHERE json_extract(submission, '$.url') = ? ORDER BY number DESC LIMIT 1", url
+        )
+        return _job(row) if row else None
 
     def newest_job_besides(self, job_id: str) -> str | None:
         """The id of the job that was accepted last, *job_id* aside."""
@@ -371,7 +415,7 @@ class Store:
         """
         row = self._row("SELECT * FROM conversations WHERE id = ?", conversation_id)
         if row is None:
-            raise NotFound(UNKNOWN_CONVERSATION)
+            raise UnknownConversation(UNKNOWN_CONVERSATION)
         return _conversation(row)
 
     def conversations(self, *, start: datetime, end: datetime, descending: bool) -> list[Conversation]:
@@ -410,11 +454,12 @@ class Store:
                     self.failed(job, "the conversation was deleted", now)
             self._rows("DELETE FROM conversations WHERE id = ?", conversation_id)
             self._rows("DELETE FROM results WHERE conversation_id = ?", conversation_id)
-            nothing = Submission(url="http://deleted.invalid").model_dump_json(exclude_unset=True)
+            self._rows("DELETE FROM experiences WHERE conversation_id = ?", conversation_id)
             self._rows(
-                "UPDATE jobs SET part = NULL, speakers = '{}', sha256 = NULL, submission = ? WHERE conversation_id = ?",
-                nothing, conversation_id,
-            )  # fmt: skip
+                "UPDATE jobs SET part = NULL, speakers = '{}', sha256 = NULL, submission = '{}' "
+                "WHERE conversation_id = ?",
+                conversation_id,
+            )
         self._rows("PRAGMA wal_checkpoint(TRUNCATE)")  # the log, too, held what was deleted
         return jobs
 
@@ -466,6 +511,95 @@ class Store:
         row = self._row("SELECT body FROM results WHERE conversation_id = ? AND kind = ?", conversation_id, kind)
         body: Sequence[Any] | dict[str, Any] | None = json.loads(row["body"]) if row else None
         return body
+
+    # Trackers of the account
+
+    def trackers(self, name: str | None = None) -> list[Tracker]:
+        """All of them, or the one of that very name, in the order in which they were made."""
+        rows = self._rows("SELECT * FROM trackers WHERE ?1 IS NULL OR name = ?1 ORDER BY number", name)
+        return [_tracker(row) for row in rows]
+
+    def tracker(self, tracker_id: str) -> Tracker:
+        """The tracker of that id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        row = self._row("SELECT * FROM trackers WHERE id = ?", tracker_id)
+        if row is None:
+            raise NotFound(UNKNOWN_TRACKER.format(id=tracker_id))
+        return _tracker(row)
+
+    def put_tracker(self, tracker: Tracker) -> None:
+        """Make a tracker, or replace the one of its id.
+
+        Raises:
+            Conflict: another has its name.
+        """
+        with self.transaction():
+            if any(other.id != tracker.id for other in self.trackers(tracker.name)):
+                raise Conflict(f'A tracker with the name "{tracker.name}" already exists: names are unique.')
+            self._rows(
+                "INSERT INTO trackers (id, name, body, created_at, updated_at) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body, "
+                "updated_at = excluded.updated_at",
+                tracker.id, tracker.name, json.dumps(tracker.body), iso(tracker.created_at), iso(tracker.updated_at),
+            )  # fmt: skip
+
+    def delete_tracker(self, tracker_id: str) -> None:
+        """Forget a tracker; what it found stays.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self.transaction():
+            self.tracker(tracker_id)
+            self._rows("DELETE FROM trackers WHERE id = ?", tracker_id)
+
+    # Pages
+
+    def put_page(self, page: Page, now: datetime) -> None:
+        """Keep how a page is to look, and forget those that have ended."""
+        with self.transaction():
+            self._rows("DELETE FROM experiences WHERE ends_at BETWEEN 1 AND ?", int(now.timestamp()))
+            self._rows(
+                "INSERT INTO experiences VALUES (?, ?, ?, ?, ?)",
+                page.id, page.conversation_id, json.dumps(page.wish), page.media_url, page.ends_at,
+            )  # fmt: skip
+
+    def page(self, page_id: str) -> Page | None:
+        """The page of that id, or None where it was forgotten, or its conversation deleted."""
+        row = self._row("SELECT * FROM experiences WHERE id = ?", page_id)
+        if row is None:
+            return None
+        return Page(row["id"], row["conversation_id"], json.loads(row["wish"]), row["media_url"], row["ends_at"])
+
+    def put_media_url(self, conversation_id: str, url: str) -> None:
+        """Let all pages of a conversation play what is at *url*.
+
+        Raises:
+            NotFound: there is no such conversation.
+        """
+        with self.transaction():
+            self.conversation(conversation_id)
+            self._rows("UPDATE experiences SET media_url = ? WHERE conversation_id = ?", url, conversation_id)
+
+    def key(self, name: str) -> bytes:
+        """A secret of this engine's own, made when it is first asked for."""
+        with self.transaction():
+            self._rows("INSERT OR IGNORE INTO keys VALUES (?, ?)", name, secrets.token_bytes(32))
+            row = self._row("SELECT key FROM keys WHERE name = ?", name)
+        return bytes(row["key"]) if row else b""
+
+
+def _tracker(row: sqlite3.Row) -> Tracker:
+    return Tracker(
+        id=row["id"],
+        name=row["name"],
+        body=json.loads(row["body"]),
+        created_at=parse_instant(row["created_at"]),
+        updated_at=parse_instant(row["updated_at"]),
+    )
 
 
 def _job(row: sqlite3.Row) -> Job:

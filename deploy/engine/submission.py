@@ -1,63 +1,32 @@
-"""The body of `process/audio/url`, validated as Symbl did: with Joi's sentences and Joi's conversions.
+"""Recordings as they are sent in, by URL with a body or as they are with a query, validated with Joi's sentences.
 
-Fields, defaults and limits: Symbl's Async Audio URL reference (2022 and 2024 editions). Joi turns `"true"` into true
-and `"2"` into 2, refuses an explicit null and an empty string, and names a field by its path in double quotes.
+Fields, defaults and limits: Symbl's Async Audio URL reference (2022 and 2024 editions). URL calls take parameters in
+the body, uploads in the query, with arrays and objects in JSON.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-)
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationInfo
 
-from deploy.engine.errors import BadRequest
 from deploy.engine.instants import parse_instant
+from deploy.engine.joi import BODY, Boolean, Integer, Number, Text, Url, as_object, validated
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import MultiDict
+
+    from deploy.engine.settings import EngineSettings
 
 ENGLISH = ("en-US", "en-GB", "en-AU", "en-IE", "en-IN", "en-ZA")
 OTHER_LANGUAGES = (
     "ru-RU", "fr-CA", "fr-FR", "de-DE", "it-IT", "nl-NL", "ja-JP", "es-US", "es-ES", "ar-SA", "hi-IN", "pt-BR",
     "pt-PT", "fa-IR",
 )  # fmt: skip
-IN_QUERY = ("enableSpeakerDiarization", "diarizationSpeakerCount", "webhookUrl")
+#: What older clients put in the query of a URL call.
+IN_QUERY = ("enableSpeakerDiarization", "diarizationSpeakerCount", "webhookUrl", "enableSummary")
+#: What stands in the query of an upload in JSON.
+JSON_IN_QUERY = ("customVocabulary", "entities", "channelMetadata", "trackers", "features", "metadata")
 MAX_METADATA_VALUE = 128
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def _converted_boolean(value: object) -> object:
-    return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
-
-
-def _converted_number(value: object) -> object:
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _converted_integer(value: object) -> object:
-    number = _converted_number(value)
-    return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
-def _absolute_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("must be a valid uri with a scheme matching the http|https pattern")
-    return value
 
 
 def _served_language(value: str) -> str:
@@ -76,16 +45,19 @@ def _iso_date(value: str) -> str:
     return value
 
 
-Text = Annotated[str, StringConstraints(min_length=1)]
-Boolean = Annotated[bool, BeforeValidator(_converted_boolean)]
-Url = Annotated[Text, AfterValidator(_absolute_url)]
+def _not_too_low(value: float, info: ValidationInfo) -> float:
+    """The documents disagree on where confidence begins: whoever reads a request says so."""
+    lowest = (info.context or {}).get("min_confidence", 0)
+    if value < lowest:
+        raise ValueError(f"must be greater than or equal to {lowest:g}")
+    return value
+
+
 Metadata = dict[str, Annotated[str, StringConstraints(max_length=MAX_METADATA_VALUE)]]
 
 
 class _Body(BaseModel):
-    """Fields that nobody documented are ignored, as Symbl's newer fields were by its older servers."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+    model_config = BODY
 
 
 class Speaker(_Body):
@@ -98,13 +70,14 @@ class Speaker(_Body):
 class ChannelSpeaker(_Body):
     """One entry of `channelMetadata`; channels count from 1."""
 
-    channel: Annotated[int, BeforeValidator(_converted_integer), Field(ge=1)]
+    channel: Annotated[Integer, Field(ge=1)]
     speaker: Speaker = Speaker()
 
 
 class TrackerSpec(_Body):
-    """A tracker sent inline."""
+    """A tracker sent inline; *id* is that of the account's tracker, where it is one."""
 
+    id: Text | None = None
     name: Text
     vocabulary: Annotated[list[Text], Field(min_length=1)]
 
@@ -125,13 +98,16 @@ class Features(_Body):
 
 
 class Submission(_Body):
-    """One recording as it was sent in; JSON names throughout, because that is what it is dumped to and read from."""
+    """One recording as it was sent in; JSON names throughout, because that is what it is dumped to and read from.
 
-    url: Url
+    *url* is empty where the audio itself was sent.
+    """
+
+    url: str = ""
     name: Text | None = None
     webhookUrl: Url | None = None  # noqa: N815 - Symbl's spelling, here and below
     customVocabulary: list[Text] = []  # noqa: N815
-    confidenceThreshold: Annotated[float, BeforeValidator(_converted_number), Field(ge=0.5, le=1.0)] = 0.5  # noqa: N815
+    confidenceThreshold: Annotated[Number, AfterValidator(_not_too_low), Field(ge=0, le=1.0)] = 0.5  # noqa: N815
     detectPhrases: Boolean = False  # noqa: N815
     detectEntities: Boolean = False  # noqa: N815
     entities: list[CustomEntity] = []
@@ -141,7 +117,7 @@ class Submission(_Body):
     channelMetadata: list[ChannelSpeaker] = []  # noqa: N815
     enableSpeakerDiarization: Boolean = False  # noqa: N815
     diarizationSpeakerCount: (  # noqa: N815
-        Annotated[int, BeforeValidator(_converted_integer), Field(ge=1, le=20)] | None
+        Annotated[Integer, Field(ge=1, le=20)] | None
     ) = None
     trackers: list[TrackerSpec] = []
     enableAllTrackers: Boolean = False  # noqa: N815
@@ -151,7 +127,7 @@ class Submission(_Body):
     metadata: Metadata = {}
     startTime: Annotated[str, AfterValidator(_iso_date)] | None = None  # noqa: N815
     timezoneOffset: (  # noqa: N815
-        Annotated[int, BeforeValidator(_converted_integer), Field(ge=-14 * 60, le=14 * 60)]
+        Annotated[Integer, Field(ge=-14 * 60, le=14 * 60)]
     ) = 0
     parentRefs: Boolean = False  # noqa: N815
     sentiment: Boolean = False
@@ -162,14 +138,52 @@ class Submission(_Body):
         return self.enableSeparateRecognitionPerChannel and not self.enableSpeakerDiarization
 
 
-def read_submission(body: object, query: Mapping[str, str]) -> Submission:
+class UrlSubmission(Submission):
+    """A recording that is to be fetched."""
+
+    url: Url
+
+
+def read_submission(body: object, query: "MultiDict[str, str]", settings: "EngineSettings") -> Submission:
     """Validate a body; what older clients put in *query* counts where the body does not have it.
 
     Raises:
         BadRequest: with one sentence per field that is wrong.
     """
-    fields = _object(body)
-    return _validated(Submission, {**{name: query[name] for name in IN_QUERY if name in query}, **fields})
+    fields = {**{name: query[name] for name in IN_QUERY if name in query}, **as_object(body)}
+    return _read(UrlSubmission, fields, settings)
+
+
+def read_upload(query: "MultiDict[str, str]", settings: "EngineSettings") -> Submission:
+    """Validate the query of an upload.
+
+    Raises:
+        BadRequest: with one sentence per field that is wrong.
+    """
+    fields = {name: _from_query(name, query.getlist(name)) for name in Submission.model_fields if name in query}
+    fields.pop("url", None)
+    return _read(Submission, fields, settings)
+
+
+def _read(model: type[Submission], fields: dict[str, Any], settings: "EngineSettings") -> Submission:
+    submission = validated(
+        model,
+        fields,
+        drop_nulls=settings.null_fields == "ignore",
+        context={"min_confidence": settings.min_confidence},
+    )
+    defaults = {"detectEntities": settings.detect_entities, "enableAllTrackers": settings.all_trackers}
+    unsaid = {name: value for name, value in defaults.items() if name not in submission.model_fields_set}
+    return submission.model_copy(update=unsaid)
+
+
+def _from_query(name: str, values: list[str]) -> object:
+    if name not in JSON_IN_QUERY:
+        return values[-1]
+    try:
+        return json.loads(values[-1])
+    except (ValueError, RecursionError):
+        return values if name == "customVocabulary" else values[-1]
 
 
 class MetadataUpdate(_Body):
@@ -204,75 +218,14 @@ class TranscriptRequest(_Body):
 
 def read_metadata(body: object) -> dict[str, str]:
     """The metadata to put on a conversation."""
-    return _validated(MetadataUpdate, _object(body)).metadata
+    return validated(MetadataUpdate, as_object(body)).metadata
 
 
 def read_member(body: object) -> MemberUpdate:
     """The member as it is to be."""
-    return _validated(MemberUpdate, _object(body))
+    return validated(MemberUpdate, as_object(body))
 
 
 def read_transcript_request(body: object) -> TranscriptRequest:
     """How the transcript is wanted."""
-    return _validated(TranscriptRequest, _object(body))
-
-
-def _object(body: object) -> Mapping[str, object]:
-    if not isinstance(body, dict):
-        raise BadRequest('"value" must be of type object')
-    return body
-
-
-def _validated(model: type[Model], fields: Mapping[str, object]) -> Model:
-    complaints = [f'"{path}" must not be null' for path in _nulls(fields)]
-    if complaints:
-        raise BadRequest(". ".join(complaints))
-    try:
-        return model.model_validate(fields)
-    except ValidationError as invalid:
-        raise BadRequest(". ".join(_sentence(error) for error in invalid.errors())) from None
-
-
-def _nulls(value: object, path: str = "") -> Sequence[str]:
-    if value is None:
-        return [path]
-    if isinstance(value, dict):
-        return [found for key, item in value.items() for found in _nulls(item, f"{path}.{key}" if path else str(key))]
-    if isinstance(value, list):
-        return [found for index, item in enumerate(value) for found in _nulls(item, f"{path}[{index}]")]
-    return []
-
-
-_SENTENCES = {
-    "missing": "is required",
-    "string_type": "must be a string",
-    "bool_type": "must be a boolean",
-    "float_type": "must be a number",
-    "int_type": "must be an integer",
-    "list_type": "must be an array",
-    "dict_type": "must be of type object",
-    "model_type": "must be of type object",
-    "model_attributes_type": "must be of type object",
-    "string_too_short": "is not allowed to be empty",
-    "string_too_long": "length must be less than or equal to {max_length} characters long",
-    "too_short": "must contain at least {min_length} items",
-    "greater_than_equal": "must be greater than or equal to {ge}",
-    "less_than_equal": "must be less than or equal to {le}",
-    "literal_error": "must be one of [{expected}]",
-    "value_error": "{error}",
-}
-
-
-def _sentence(error: ErrorDetails) -> str:
-    path = ""
-    for step in error["loc"]:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-    template = _SENTENCES.get(error["type"])
-    return f'"{path}" {template.format(**_limits(error)) if template else error["msg"]}'
-
-
-def _limits(error: ErrorDetails) -> dict[str, Any]:
-    limits = error.get("ctx", {})
-    if "expected" in limits:  # pydantic writes 'a', 'b' or 'c'; Joi a, b, c
-        limits = {"expected": limits["expected"].replace("'", "").replace(" or ", ", ")}
-    return limits
+    return validated(TranscriptRequest, as_object(body))

@@ -3,15 +3,28 @@
 import hmac
 import secrets
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
-from deploy.engine.errors import BadRequest, Unauthorized
+from pydantic import BaseModel
+
+from deploy.engine.errors import Unauthorized
 from deploy.engine.instants import Clock
+from deploy.engine.joi import BODY, Text, as_object, validated
 from deploy.engine.settings import EngineSettings
 from deploy.engine.store import Store
 
 BAD_TOKEN = "Token validation failed for provided token."  # noqa: S105 - Symbl's sentence
 BAD_CREDENTIALS = "Invalid appId or appSecret."
+
+
+class Credentials(BaseModel):
+    """The body of `token:generate`."""
+
+    model_config = BODY
+
+    type: Literal["application"]
+    appId: Text  # noqa: N815 - Symbl's spelling
+    appSecret: Text  # noqa: N815
 
 
 class Tokens:
@@ -29,7 +42,8 @@ class Tokens:
             BadRequest: a field is missing or wrong.
             Unauthorized: not the pair of the settings.
         """
-        self.check_credentials(*_credentials(body))
+        given = validated(Credentials, as_object(body))
+        self.check_credentials(given.appId, given.appSecret)
         known = self._settings.credentials
         now = self._clock()
         with self._store.transaction():
@@ -60,18 +74,3 @@ class Tokens:
         end = self._store.token_end(token) if token else None
         if end is None or end <= self._clock():
             raise Unauthorized(BAD_TOKEN)
-
-
-def _credentials(body: object) -> tuple[str, str]:
-    if not isinstance(body, dict):
-        raise BadRequest('"value" must be of type object')
-    for field in ("type", "appId", "appSecret"):
-        if field not in body:
-            raise BadRequest(f'"{field}" is required')
-        if not isinstance(body[field], str):
-            raise BadRequest(f'"{field}" must be a string')
-        if not body[field]:
-            raise BadRequest(f'"{field}" is not allowed to be empty')
-    if body["type"] != "application":
-        raise BadRequest('"type" must be one of [application]')
-    return body["appId"], body["appSecret"]

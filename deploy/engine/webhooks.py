@@ -1,4 +1,4 @@
-"""Tell receivers about status changes: at least once each, again after 1, 5 and 25 s, then given up.
+"""Tell receivers about status changes: at least once each, again after the settings' seconds, then given up.
 
 Nothing about repeats is documented for Symbl but that a receiver must answer 200 or gets the update again; spacing
 and number are ours. Webhooks of one job are sent one after another, so only a repeat can arrive out of order.
@@ -15,7 +15,6 @@ from deploy.engine.settings import EngineSettings, WebhookKey
 from deploy.engine.store import Delivery, JobStatus, Store
 from deploy.engine.wire import Unreachable, post_json
 
-RETRY_AFTER_S = (1, 5, 25)
 _ACCEPTED = 200
 _log = logging.getLogger(__name__)
 
@@ -52,8 +51,8 @@ class Courier:
         problem = self._refusal(delivery)
         if problem is None:
             self._store.settled(delivery)
-        elif delivery.attempts < len(RETRY_AFTER_S):
-            wait = timedelta(seconds=RETRY_AFTER_S[delivery.attempts])
+        elif delivery.attempts < len(retries_s := self._settings.webhook_retries_s):
+            wait = timedelta(seconds=retries_s[delivery.attempts])
             self._store.postponed(delivery, self._clock() + wait)
             _log.info("webhook %s of job %s not accepted (%s)", delivery.status, delivery.job_id, problem)
         else:

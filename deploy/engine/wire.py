@@ -64,6 +64,8 @@ def _refuse_unusable(answer: http.client.HTTPResponse, max_bytes: int) -> None:
         raise FetchFailed(f"the recording's URL redirects (HTTP {answer.status}): send the final, direct URL")
     if answer.status != _OK:
         raise FetchFailed(f"the recording's URL answered HTTP {answer.status}")
+    if answer.headers.get_content_type() == "text/html":
+        raise FetchFailed("the recording's URL answers with a web page: send the direct URL of the audio")
     if answer.length is not None and answer.length > max_bytes:
         raise FetchFailed(f"the recording has {answer.length} bytes, more than {max_bytes} (ENGINE_MAX_DOWNLOAD_BYTES)")
 

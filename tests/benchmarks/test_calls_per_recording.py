@@ -55,6 +55,7 @@ def engine(tmp_path: Path, clock: ManualClock, installation: Installation) -> It
         analyzer="replay",
         replay_dir=transcripts,
         allow_private_urls=True,
+        start_after_s=0,
         max_active_jobs=SLOTS,
     )
     built = create_engine(settings, clock=clock)

@@ -11,8 +11,9 @@ import struct
 from typing import Literal
 from wsgiref.types import WSGIEnvironment
 
-from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
+
+from deploy.engine.channel import Channel
 
 How = Literal["reset", "closed", "held"]
 _SOCKET = "deploy.engine.socket"
@@ -84,7 +85,7 @@ class FaultyTask(WSGITask):  # type: ignore[misc]  # waitress has no types
             super().finish()
 
 
-class FaultyChannel(HTTPChannel):  # type: ignore[misc]  # as above
+class FaultyChannel(Channel):
     """A connection whose calls may end without an answer."""
 
     task_class = FaultyTask

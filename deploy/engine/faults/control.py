@@ -12,7 +12,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
 
-from deploy.engine.app import authenticate, report_errors
+from deploy.engine.edge import authenticate, report_errors
 from deploy.engine.errors import BadRequest
 from deploy.engine.faults.analyst import FaultyAnalyst
 from deploy.engine.faults.plan import Plan, read_plan
@@ -29,7 +29,7 @@ def build_control(engine: "Engine", strikes: Strikes, analyst: FaultyAnalyst) ->
     app = Flask("deploy.engine.faults", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.before_request(lambda: _authenticate(engine))
-    report_errors(app)
+    report_errors(app, engine.settings)
 
     @app.get(PATH)
     def show() -> ResponseReturnValue:

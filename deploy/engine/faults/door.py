@@ -33,7 +33,7 @@ from deploy.engine.faults.plan import (
     name_of,
 )
 from deploy.engine.instants import Wait
-from deploy.engine.store import TOO_MANY_JOBS, UNKNOWN_CONVERSATION, UNKNOWN_JOB
+from deploy.engine.store import TOO_MANY_JOBS, UNKNOWN_CONVERSATION, UNKNOWN_JOB, UNKNOWN_TRACKER
 from deploy.engine.tokens import BAD_CREDENTIALS, BAD_TOKEN
 
 if TYPE_CHECKING:
@@ -42,9 +42,11 @@ if TYPE_CHECKING:
 
 #: Marks an answer that is not the engine's own, for whoever reads a trace.
 FAULT_HEADER = "X-Engine-Fault"
-SUBMISSION = re.compile(r"/v1/process/audio/url(?:/(?P<conversation>[^/]+))?")
+#: By URL or with the audio itself; `url` is no conversation.
+SUBMISSION = re.compile(r"/v1/process/audio(?P<url>/url)?(?:/(?P<conversation>(?!url(?:/|$))[^/]+))?")
 _JOB = re.compile(r"/v1/job/(?P<job>[^/]+)(?:/.*)?")
-_CONVERSATION = re.compile(r"/v1/conversations/(?P<conversation>[^/]+)(?:/.*)?")
+_CONVERSATION = re.compile(r"/v1/conversations/(?:experiences/insights/details/)?(?P<conversation>[^/]+)(?:/.*)?")
+_TRACKER = re.compile(r"/v1/manage/trackers?/(?P<id>[^/]+)")
 _MAX_PEEK = 1024**2
 _HTML = "<html><body><h1>Welcome to nginx!</h1></body></html>"
 
@@ -137,7 +139,7 @@ class Door:
             case HTTPStatus.UNAUTHORIZED:
                 return BAD_CREDENTIALS if call.kind == "tokens" else BAD_TOKEN
             case HTTPStatus.NOT_FOUND:
-                return UNKNOWN_JOB if _JOB.fullmatch(call.path) else UNKNOWN_CONVERSATION
+                return UNKNOWN_JOB if _JOB.fullmatch(call.path) else _unknown(call.path)
             case HTTPStatus.TOO_MANY_REQUESTS:
                 return TOO_MANY_JOBS.format(cap=self._engine.settings.max_active_jobs)
             case _:
@@ -156,9 +158,9 @@ class Door:
         if method in {"POST", "PUT"} and (submission := SUBMISSION.fullmatch(path)):
             kind = "submissions"
             known = submission["conversation"]
-            traits = of_conversation(self._engine.store, known) if known else _submitted(environ)
-        elif method == "GET" and path.startswith("/v1/"):
-            kind = "reads"
+            traits = of_conversation(self._engine.store, known) if known else _submitted(environ, submission)
+        elif path.startswith("/v1/"):
+            kind = "reads" if method == "GET" else "others"
             traits = self._traits(path)
         elif path.startswith("/oauth2/"):
             kind = "tokens"
@@ -171,6 +173,11 @@ class Door:
         return of_conversation(self._engine.store, found["conversation"]) if found else {}
 
 
+def _unknown(path: str) -> str:
+    found = _TRACKER.fullmatch(path)
+    return UNKNOWN_TRACKER.format(id=found["id"]) if found else UNKNOWN_CONVERSATION
+
+
 def _moment(status: int) -> AnswerMoment | None:
     """What may strike an answer of the engine's own: a good one, or 429 over its cap; a refusal stays what it is."""
     if status < HTTPStatus.BAD_REQUEST:
@@ -178,23 +185,37 @@ def _moment(status: int) -> AnswerMoment | None:
     return "throttled" if status == HTTPStatus.TOO_MANY_REQUESTS else None
 
 
-def _submitted(environ: WSGIEnvironment) -> Traits:
-    """Name and metadata of a new conversation, from the body, which stays to be read."""
-    length = Request(environ).content_length or 0
-    if not 0 < length <= _MAX_PEEK:
-        return {}
-    body = environ["wsgi.input"].read(length)
-    environ["wsgi.input"] = io.BytesIO(body)
-    try:
-        fields = json.loads(body)
-    except ValueError:
-        return {}
+def _submitted(environ: WSGIEnvironment, submission: re.Match[str]) -> Traits:
+    """Name and metadata of a new conversation, from the query of an upload or from the body, which stays to be read."""
+    fields = _fields_of_body(environ) if submission["url"] else _fields_of_query(environ)
     traits: Traits = {}
     if isinstance(fields, dict) and isinstance(fields.get("name"), str):
         traits["name"] = fields["name"]
     if isinstance(fields, dict) and isinstance(fields.get("metadata"), dict):
         traits["metadata"] = fields["metadata"]
     return traits
+
+
+def _fields_of_query(environ: WSGIEnvironment) -> object:
+    query = Request(environ).args
+    return {**query, "metadata": _parsed(query.get("metadata", ""))}
+
+
+def _fields_of_body(environ: WSGIEnvironment) -> object:
+    length = Request(environ).content_length or 0
+    if not 0 < length <= _MAX_PEEK:
+        return None
+    body = environ["wsgi.input"].read(length)
+    environ["wsgi.input"] = io.BytesIO(body)
+    return _parsed(body)
+
+
+def _parsed(text: str | bytes) -> object:
+    try:
+        parsed: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return parsed
 
 
 def _set_json(answer: Response, body: object) -> None:

@@ -46,7 +46,7 @@ class Clock:
 
 
 class Outside:
-    """A web server on loopback: `files` are served by path, `answers` are statuses for paths, POSTs are kept.
+    """A web server on loopback: `files` by path, of `types`, with `answers` for statuses; POSTs are kept.
 
     A POST has `arrived` before it is answered, which a closed `gate` holds up.
     """
@@ -54,6 +54,7 @@ class Outside:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.answers: dict[str, int] = {}
+        self.types: dict[str, str] = {}
         self.posts: list[dict[str, Any]] = []
         self.gets: list[str] = []
         self.arrived = threading.Event()
@@ -67,6 +68,7 @@ class Outside:
                 body = outside.files.get(self.path, b"")
                 self.send_response(outside.answers.get(self.path, 200 if body else 404))
                 self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Type", outside.types.get(self.path, "audio/wav"))
                 self.send_header("Location", "/elsewhere")
                 self.end_headers()
                 self.wfile.write(body)
@@ -130,6 +132,7 @@ class Stage:
                 "analyzer": "replay",
                 "replay_dir": self.transcripts,
                 "allow_private_urls": True,
+                "start_after_s": 0,
                 **settings,
             }
         )

@@ -292,15 +292,6 @@ def test_redaction_is_refused_rather_than_forgotten(stage: Stage, query: str) ->
     assert stage.ask("GET", f"{path}/messages?{query}").status_code == 501
 
 
-@pytest.mark.parametrize(
-    "tail", ["callscore", "callscore/status", "lm-insights", "bookmarks", "experiences", "intents"]
-)
-def test_what_is_not_served_says_so(idle_stage: Stage, tail: str) -> None:
-    answer = idle_stage.ask("GET", f"/v1/conversations/1234567890123456/{tail}")
-    assert answer.status_code == 501
-    assert "not served" in answer.get_json()["message"]
-
-
 def test_the_same_audio_gives_the_same_results(stage: Stage) -> None:
     """All but ids."""
 

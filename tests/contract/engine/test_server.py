@@ -43,6 +43,28 @@ def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     process.stdout.close()
 
 
+def test_it_takes_the_audio_itself_and_no_more_than_it_should(tmp_path: Path) -> None:
+    """What waitress refuses by itself reads as what the engine refuses."""
+    env = environment(tmp_path, ENGINE_MAX_UPLOAD_BYTES=str(4 * 1024**2))
+    process = subprocess.Popen(command(), cwd=REPOSITORY, env=env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().split()[3]
+        body = {"type": "application", "appId": "local", "appSecret": "local"}
+        token = requests.post(f"{url}/oauth2/token:generate", json=body, timeout=5).json()["accessToken"]
+        headers = {"x-api-key": token, "Content-Type": "audio/wav"}
+        answers = [
+            requests.post(f"{url}/v1/process/audio", data=bytes(4 * 1024**2 + more), headers=headers, timeout=10)
+            for more in (0, 1)
+        ]
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert [answer.status_code for answer in answers] == [201, 413]
+    assert "Too Large" in answers[1].json()["message"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_and_stops_within_a_second(server: tuple[subprocess.Popen[str], str], number: signal.Signals) -> None:
     process, url = server

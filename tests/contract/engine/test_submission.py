@@ -124,24 +124,66 @@ def test_the_same_recording_twice_makes_two_conversations(stage: Stage) -> None:
     assert stage.submit(URL)[0] != stage.submit(URL)[0]
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize(
-    "path",
+    ("path", "instead"),
     [
-        "/v1/process/audio",
-        "/v1/process/text",
-        "/v1/manage/trackers",
-        "/v1/process/video/url",
-        "/v1/conversations/1/experiences",
+        ("/v1/process/text", "/v1/process/audio"),
+        ("/v1/process/text/5123456789012345", "/v1/process/audio"),
+        ("/v1/process/video/url", "/v1/process/audio/url"),
+        ("/v1/manage/groups", "metadata"),
+        ("/v1/manage/group/7", "metadata"),
+        ("/v1/manage/entities/bulk", "`entities`"),
+        ("/v1/manage/callscore/scorecards", "no language model"),
+        ("/v1/manage/anything", "/v1/manage/trackers"),
+        ("/v1/conversations/1/callscore/status", "no language model"),
+        ("/v1/conversations/1/lm-insights", "summary"),
+        ("/v1/conversations/1/insights", "questions"),
+        ("/v1/conversations/1/intents", "trackers"),
+        ("/v1/conversations/1/speakers", "channelMetadata"),
+        ("/v1/conversations/1/bookmarks/2/summary", "timeOffset"),
+        ("/v1/conversations/1/bookmarks-summary", "timeOffset"),
+        ("/v1/conversations/experiences/insights/list", "GET /v1/conversations"),
+        ("/v1/insights/conversations/1/metadata", "messages"),
+        ("/v1/endpoint:connect", "/v1/process/audio"),
+        ("/oauth2/token:revoke", "token:generate"),
     ],
-)
-def test_what_is_not_served_says_so(idle_stage: Stage, path: str) -> None:
-    answer = idle_stage.ask("POST", path, {})
+)  # fmt: skip
+def test_what_is_not_served_says_so_and_what_to_do(idle_stage: Stage, method: str, path: str, instead: str) -> None:
+    """Whatever the method: Symbl had the path, the engine does not."""
+    answer = idle_stage.ask(method, path, {})
     assert answer.status_code == 501
-    assert "not served" in answer.get_json()["message"]
+    assert instead in answer.get_json()["message"]
 
 
-def test_an_unknown_path_and_a_wrong_method_answer_in_json(idle_stage: Stage) -> None:
-    assert idle_stage.ask("GET", "/v2/anything").status_code == 404
-    wrong = idle_stage.ask("DELETE", "/v1/process/audio/url")
-    assert wrong.status_code == 405
-    assert wrong.get_json()["message"]
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/process/audio/url", {"POST", "OPTIONS"}),
+        ("PUT", "/v1/process/audio/url", {"POST", "OPTIONS"}),
+        ("GET", "/v1/process/audio", {"POST", "OPTIONS"}),
+        ("POST", "/v1/process/audio/url/5123456789012345", {"PUT", "OPTIONS"}),
+        ("POST", "/v1/conversations/5123456789012345/messages", {"GET", "HEAD", "OPTIONS"}),
+        ("GET", "/v1/conversations/5123456789012345/experiences", {"POST", "OPTIONS"}),
+        ("PATCH", "/v1/manage/tracker/7", {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}),
+    ],
+)  # fmt: skip
+def test_a_served_path_says_which_methods_it_takes(
+    idle_stage: Stage, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = idle_stage.ask(method, path, {})
+    assert answer.status_code == 405
+    assert answer.get_json()["message"]
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+def test_an_unknown_path_answers_in_json(idle_stage: Stage) -> None:
+    answer = idle_stage.ask("GET", "/v2/anything")
+    assert answer.status_code == 404
+    assert answer.get_json()["message"]
+
+
+def test_half_a_surrogate_pair_and_a_number_that_is_none_are_no_json(idle_stage: Stage) -> None:
+    for body in (b'{"url": "\\ud800"}', b'{"url": NaN}', b"[" * 100_000):
+        answer = idle_stage.ask("POST", "/v1/process/audio/url", data=body, content_type="application/json")
+        assert answer.status_code == 400

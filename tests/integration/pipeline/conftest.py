@@ -147,7 +147,12 @@ def installation(
 def engine(tmp_path: Path, clock: ManualClock, installation: Installation) -> Iterator[Engine]:
     """The engine that is shipped, replaying the sample calls' transcripts; works only in `run_pending`."""
     settings = EngineSettings(
-        state=tmp_path / "engine", analyzer="replay", replay_dir=SAMPLES, allow_private_urls=True, max_active_jobs=5
+        state=tmp_path / "engine",
+        analyzer="replay",
+        replay_dir=SAMPLES,
+        allow_private_urls=True,
+        max_active_jobs=5,
+        start_after_s=0,
     )
     built = create_engine(settings, clock=clock)
     served = Served(built.app)

@@ -58,6 +58,7 @@ def engine(
         analyzer="replay",
         replay_dir=next(iter(SAMPLES.values())).path.parent,
         allow_private_urls=True,
+        start_after_s=0,
         max_active_jobs=CAP,
         faults=json.dumps(FAULTS),
         faults_seed=request.param,

@@ -53,7 +53,7 @@ def forgetful_engine(
 ) -> Iterator[Engine]:
     """The engine that is shipped, failing each job whose transcript it does not have."""
     settings = EngineSettings(
-        state=tmp_path / "engine", analyzer="replay", replay_dir=transcripts, allow_private_urls=True
+        state=tmp_path / "engine", analyzer="replay", replay_dir=transcripts, allow_private_urls=True, start_after_s=0
     )
     engine = create_engine(settings, clock=clock)
     served = Served(engine.app)

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from deploy.engine.errors import SettingsError
@@ -54,3 +56,32 @@ def test_the_secret_is_in_no_repr() -> None:
 def test_every_setting_is_documented() -> None:
     text = (REPOSITORY / "docs" / "engine.md").read_text()
     assert [name for name in EngineSettings.model_fields if f"`ENGINE_{name.upper()}`" not in text] == []
+
+
+def test_what_nobody_documented_is_a_setting_with_the_default_of_the_table() -> None:
+    text = (REPOSITORY / "docs" / "engine.md").read_text()
+    table = text.partition("### What nobody documented")[2].partition("##")[0]
+    told = dict(re.findall(r"^\|[^|]+\| `ENGINE_(\w+)` \| (?:`([^`]+)`)?", table, re.MULTILINE))
+    assert len(told) == 20
+    for name, default in told.items():
+        environment = {f"ENGINE_{name}": default} if default else {}
+        of_table = EngineSettings.from_environment(environment)
+        assert getattr(of_table, name.lower()) == getattr(EngineSettings(), name.lower()), name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEBHOOK_RETRIES_S", "1,soon"),
+        ("WEBHOOK_RETRIES_S", "-1"),
+        ("BAD_URL", "ignore"),
+        ("CREATED_STATUS", "204"),
+        ("UNKNOWN_JOB_STATUS", "500"),
+        ("PUBLIC_URL", "engine.example"),
+        ("PUBLIC_URL", "https://engine.example/?x=1"),
+        ("MIN_CONFIDENCE", "2"),
+    ],
+)
+def test_a_setting_has_only_the_values_of_its_row(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"ENGINE_{name}"):
+        EngineSettings.from_environment({f"ENGINE_{name}": value})
