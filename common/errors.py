@@ -21,10 +21,11 @@ CalltrackError
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
 
@@ -77,6 +78,8 @@ class Rejected(CalltrackError):  # noqa: N818
 
     status = 400
     reason = "INVALID"
+    #: What of the detail depends on what was given, for programs (https://google.aip.dev/193).
+    metadata: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, problems: Sequence[Problem] | str, *, reason: str | None = None) -> None:
         self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)

@@ -179,6 +179,7 @@ def problem(error: Rejected, *, headers: Mapping[str, str] | None = None) -> fla
         error.reason,
         detail=str(error),
         errors=[{"field": p.field, "detail": p.detail} for p in error.problems],
+        metadata=error.metadata,
         headers=headers,
     )
 
@@ -302,6 +303,7 @@ def _problem(
     *,
     detail: str | None,
     errors: list[FieldProblem] | None = None,
+    metadata: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> flask.Response:
     known = REASONS[reason]
@@ -314,6 +316,7 @@ def _problem(
         "code": known.code,
         "reason": reason,
         "domain": "calltrack",
+        "metadata": dict(metadata or {}),
         "errors": errors or [],
         "request_id": flask.g.request_id,
         "retryable": known.retryable,

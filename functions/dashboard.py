@@ -42,7 +42,7 @@ from functions._waveform import Waveforms
 from functions.api.etags import etag_of, expect_match
 from functions.api.of_companies import OPERATIONS
 from functions.api.serving import Api, tagged
-from functions.pages.calls import Paging, call_rows, chips, found_in_words, with_counts
+from functions.pages.calls import Paging, call_rows, chips, found_in_words, mistaken, with_counts
 from functions.pages.company_settings import (
     business_ux_answer,
     business_ux_from,
@@ -111,6 +111,12 @@ _OPEN = frozenset({"asset", "health", "ready"}) | _summary.OPEN
 def _problem_page(problem: Mapping[str, Any]) -> flask.Response:
     if _route_of(flask.request) in _summary.OPEN:
         return _summary.problem_page(problem)
+    if problem["metadata"].get("column") and _route_of(flask.request) == "calls":
+        text = flask.request.args["filter"].strip()
+        mistake = mistaken(text, **problem["metadata"])
+        return _site().page(
+            "calls_mistaken.html", problem=problem, mistake=mistake, filter=flask.request.args["filter"]
+        )
     return _site().page("problem.html", problem=problem)
 
 

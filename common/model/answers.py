@@ -60,6 +60,7 @@ class ProblemAnswer(TypedDict):
     code: str
     reason: str
     domain: str
+    metadata: dict[str, str]
     errors: list[FieldProblem]
     request_id: str
     retryable: bool

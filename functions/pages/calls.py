@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,12 +15,13 @@ from common.model.search.grammar import as_people_write, terms_of
 from common.model.search.query import Node
 from common.model.search.results import COUNTED, excerpts
 from common.model.transcript import clock
+from functions.pages import marking
 from functions.pages.ribbon import Ribbon, ribbon_of
 from functions.pages.transcript import position_text
 from functions.pages.words import Moment, Mood, Status, label, length, moment, mood, plural, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from common.model.job import SymblAsyncRequest
     from common.model.listing import ListQuery
@@ -28,8 +30,12 @@ if TYPE_CHECKING:
 Parameters = dict[str, "str | list[str]"]
 
 _FIRST = "first"
+#: An excerpt of a turn is cut to so many characters, and begins at most so many before what was found.
+LONGEST_HIT = 220
+LEAD_IN = 60
 #: How many pages a reader can go back one by one; further back, "Newest" leads to the beginning.
 TRAIL = 8
+_WORD = re.compile(r"[\w-]+")
 _COUNTED: Mapping[str, str] = {
     "trackers": "tracker",
     "questions": "question",
@@ -40,13 +46,13 @@ _COUNTED: Mapping[str, str] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hit:
-    """Where a call was found: a turn, as text before, within and after what was looked for is not marked by script."""
+    """Where a call was found: a turn, in pieces that say whether they were looked for."""
 
     position: str
     anchor: str
     at: str
     name: str
-    text: str
+    pieces: tuple[tuple[str, bool], ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,29 @@ class Chip:
     without: Parameters
     rest: Node
     count: str | None = None  #: how many calls are found without it
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """Where a query cannot be read: its text before, at and after that place, and how it may have been meant."""
+
+    before: str
+    at: str
+    after: str
+    meant: str | None
+
+
+def mistaken(text: str, *, column: str, suggestion: str | None = None) -> Mistake:
+    """`column` counts characters from 1; `suggestion` stands for the word that is there."""
+    start = int(column) - 1
+    found = _WORD.match(text, start)
+    end = found.end() if found else min(start + 1, len(text))
+    return Mistake(
+        before=text[:start],
+        at=text[start:end],
+        after=text[end:],
+        meant=f"{text[:start]}{suggestion}{text[end:]}" if suggestion else None,
+    )
 
 
 def call_rows(
@@ -127,6 +156,7 @@ def _in_words(count: int) -> str:
 
 
 def _row(call: CallDocument, request: SymblAsyncRequest, asked: Node) -> CallRow:
+    looked_for = marking.asked(asked)
     return CallRow(
         id=call.recording_id,
         name=call.name,
@@ -145,11 +175,24 @@ def _row(call: CallDocument, request: SymblAsyncRequest, asked: Node) -> CallRow
                 anchor=f"turn-{hit.number}",
                 at=clock(hit.start),
                 name=hit.name,
-                text=hit.text,
+                pieces=_excerpt(hit.text, looked_for(hit.role, hit.text)),
             )
             for hit in excerpts(asked, call)
         ),
     )
+
+
+def _excerpt(text: str, spans: Sequence[tuple[int, int]]) -> tuple[tuple[str, bool], ...]:
+    """A turn with what was found in it marked; a long one is cut to where it was first found."""
+    start = 0
+    if len(text) > LONGEST_HIT and spans and spans[0][0] > LEAD_IN:
+        first = spans[0][0]
+        start = max(text.rfind(" ", first - LEAD_IN, first - LEAD_IN // 2) + 1, first - LEAD_IN)
+    end = start + LONGEST_HIT
+    kept = [(max(a, start) - start, min(b, end) - start) for a, b in spans if a < end and b > start]
+    before = (("… ", False),) if start else ()
+    after = ((" …", False),) if end < len(text) else ()
+    return (*before, *marking.pieces(text[start:end], kept), *after)
 
 
 def _narrowing(asked: Node, facet: Facet, name: str) -> Narrowing:

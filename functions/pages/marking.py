@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from common.model.recording import Role
     from common.model.search.query import Node
 
-#: Given who speaks and what is said: from where to where something was looked for, in characters, in order.
-Marker = Callable[["Role", str], Sequence[tuple[int, int]]]
+#: Given who speaks (None: nobody knows) and what is said: from where to where something was looked for, in characters,
+#: in order.
+Marker = Callable[["Role | None", str], Sequence[tuple[int, int]]]
 _WORD = re.compile(r"[^\W_]+(?:['\u2019\u02bc][^\W_]+)*")
 
 
-def nothing(_: Role, __: str) -> Sequence[tuple[int, int]]:
+def nothing(_: Role | None, __: str) -> Sequence[tuple[int, int]]:
     """A reader who looks for nothing."""
     return ()
 
@@ -37,7 +38,7 @@ def asked(node: Node) -> Marker:
     """The words and phrases of a search, in the forms in which it finds them."""
     conditions = list(_of_words(node))
 
-    def spans(role: Role, said: str) -> Sequence[tuple[int, int]]:
+    def spans(role: Role | None, said: str) -> Sequence[tuple[int, int]]:
         words = [(found.span(), " ".join(folded_words(found[0]))) for found in _WORD.finditer(said)]
         found = (
             span

@@ -136,6 +136,7 @@ class QueryError(Rejected):
         super().__init__([Problem("filter", f"{detail}{meant}")], reason=reason)
         self.column = column
         self.suggestion = suggestion
+        self.metadata = {"column": str(column)} | ({"suggestion": suggestion} if suggestion else {})
 
 
 def parse(text: str, *, now: datetime, timezone: tzinfo = UTC) -> Node:

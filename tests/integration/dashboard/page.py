@@ -12,6 +12,7 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str]]] = []
         self._words: list[str] = []
+        self.source = html
         self.feed(html)
         self.close()
 

@@ -11,10 +11,10 @@ import pytest
 
 from common.model.intelligence import Section, SectionState
 from common.model.lifecycle import JobStatus
-from tests.factories import NOW, a_conversation, a_job, sample_calls
+from tests.factories import NOW, a_conversation, a_job, a_message, sample_calls
 from tests.integration.dashboard.conftest import BROWSER
 from tests.integration.dashboard.page import Page
-from tests.integration.dashboard.rows import belonging
+from tests.integration.dashboard.rows import a_collected_job, belonging, sample_conversation, sample_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,7 +159,36 @@ def test_a_filter_shows_only_what_it_names(client: FlaskClient, rows: CallRows) 
     assert 'company:"Brightline Mobile"' in {box.get("value") for box in page.all("input")}
 
 
-@pytest.mark.parametrize("query", ["filter=agnet:x", "page_token=nonsense", "page_size=0", "colour=red"])
+def test_a_query_that_cannot_be_read_stays_in_its_box(client: FlaskClient) -> None:
+    """The place is marked, and what may have been meant is a click away; programs get the same as metadata."""
+    page = opened(client, "/calls?filter=refund+agnet:x", status=400)
+    answer = client.get("/calls?filter=refund+agnet:x", headers={"Accept": "application/json"}).get_json()
+
+    assert "refund agnet:x" in {box.get("value") for box in page.all("input")}
+    assert 'Unknown field "agnet" at column 8. Did you mean "agent"?' in page.text
+    assert "/calls?filter=refund+agent%3Ax" in page.links
+    assert "<mark>agnet</mark>" in page.source
+    assert answer["metadata"] == {"column": "8", "suggestion": "agent"}
+
+
+def test_an_excerpt_is_cut_to_what_was_found(client: FlaskClient, rows: CallRows) -> None:
+    """A long turn shows the place, marked, with a little before it."""
+    call = sample_calls()[0]
+    results = sample_results(call)
+    long = f"{'well ' * 100}I want my money back, you see, {'and so on ' * 50}"
+    results["messages"] = (a_message(text=long),)
+    conversation = sample_conversation(call)
+    rows.put(conversation, a_collected_job(conversation, results=results), results)
+
+    page = opened(client, "/calls?filter=money")
+
+    assert "want my <mark>money</mark> back" in page.source
+    assert "… well" in page.text
+    assert "and so on and so on" in page.text
+    assert long not in page.text
+
+
+@pytest.mark.parametrize("query", ["page_token=nonsense", "page_size=0", "colour=red"])
 def test_a_mistaken_query_is_told_as_a_page(client: FlaskClient, query: str) -> None:
     """A typo never widens a query: 400, with the parameter and the mend."""
     page = opened(client, f"/calls?{query}", status=400)
