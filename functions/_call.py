@@ -14,17 +14,20 @@ from common.model.intelligence import SECTIONS
 from common.model.listing import ORDERS, list_query
 from common.ports import CompanyStore, Inbox, RecordingStore, RequestStore, ResultStore, SearchIndex
 from functions._neighbours import Neighbours, neighbours
+from functions._parts import part
 from functions._search import Search
 from functions.pages.call import CallView, call_view
 from functions.pages.trail import Surroundings
 from functions.pages.transcript import reading_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from common.bootstrap import Services
+    from common.model.job import SymblAsyncRequest
     from common.model.listing import ListQuery
     from common.model.recording import RecordingId
+    from common.model.webhook import WebhookEvent
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,15 +82,18 @@ class CallReader:
             floor=self.settings.sweep_floor,
             threshold=self.settings.confidence_threshold,
             engine=urlsplit(self.settings.symbl_api_url).netloc,
-            defaults=self.companies.defaults(conversation.company) if results else None,
-            webhooks=self.inbox.of_request(request.id) if request and request.attempts else (),
+            defaults=part("defaults", lambda: self.companies.defaults(conversation.company)) if results else None,
+            webhooks=part("webhooks", lambda: self._webhooks(request)),
         )
         reading = reading_of(given, asked=query.asked) if query else reading_of({**given, "filter": "", "order_by": ""})
         return CallPage(
             conversation=conversation,
             view=call_view(conversation, request, results, around=around, reading=reading),
-            beside=self._beside(conversation, query) if query and reading.context else None,
+            beside=part("neighbours", lambda: self._beside(conversation, query)) if reading.context else None,
         )
+
+    def _webhooks(self, request: SymblAsyncRequest | None) -> Sequence[WebhookEvent]:
+        return self.inbox.of_request(request.id) if request and request.attempts else ()
 
     def _list(self, given: Mapping[str, str]) -> ListQuery | None:
         """The list that led here; None where its parameters are mangled: the call is worth showing all the same."""
@@ -98,7 +104,9 @@ class CallReader:
         except Rejected:
             return None
 
-    def _beside(self, conversation: ConversationMetadata, query: ListQuery) -> Neighbours | None:
+    def _beside(self, conversation: ConversationMetadata, query: ListQuery | None) -> Neighbours | None:
+        if query is None:
+            return None
         try:
             search = Search(index=self.index, requests=self.requests, query=query.asked)
             return neighbours(search, conversation, ORDERS[query.order])

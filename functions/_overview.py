@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from common import log
 from common.model.overview import Overview, OverviewQuery, overview_of
 from common.model.search.document import CallDocument
 from common.model.search.query import Equals, Facet
 from common.ports import RequestStore, SearchIndex, Statistics
+from functions._parts import part
 from functions._search import Search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from common.model.search.query import Node
 
-T = TypeVar("T")
 
 #: Calls that need attention; at least so many of them failed ones, where there are.
 ATTENTION, FAILED = 7, 3
@@ -45,14 +42,14 @@ class OverviewReader:
 
     def read(self, query: OverviewQuery) -> Parts:
         """Everything that the page shows."""
-        overview = _part("figures", lambda: self._overview(query))
+        overview = part("figures", lambda: self._overview(query))
         is_empty = overview is not None and not overview.now.calls
         return Parts(
             overview=overview,
-            attention=_part("attention", lambda: self._attention(query)),
-            processing=_part("processing", lambda: self._count(query.whenever(Equals(Facet.IS, "processing")))),
-            companies=_part("companies", lambda: self._companies(query, overview)) or (),
-            latest=_part("latest", lambda: self._latest(query)) if is_empty else None,
+            attention=part("attention", lambda: self._attention(query)),
+            processing=part("processing", lambda: self._count(query.whenever(Equals(Facet.IS, "processing")))),
+            companies=part("companies", lambda: self._companies(query, overview)) or (),
+            latest=part("latest", lambda: self._latest(query)) if is_empty else None,
         )
 
     def _overview(self, query: OverviewQuery) -> Overview:
@@ -79,11 +76,3 @@ class OverviewReader:
 
     def _count(self, node: Node) -> int | None:
         return Search(index=self.index, requests=self.requests, query=node).count()
-
-
-def _part(name: str, read: Callable[[], T]) -> T | None:
-    try:
-        return read()
-    except Exception as error:  # noqa: BLE001  # whatever keeps one part from being read, the others are worth showing
-        log.defect("part_not_read", error, part=name)
-        return None

@@ -6,6 +6,7 @@ asked; here is who calls for what.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -15,7 +16,7 @@ import functions_framework
 
 from common import log
 from common.bootstrap import services
-from common.errors import Gone, Problem, Rejected, TooLarge
+from common.errors import Gone, NotFound, Problem, Rejected, TooLarge
 from common.model.answers import recording_answer
 from common.model.deletion import deletion_reason
 from common.model.intake import MAX_UPLOAD_BYTES, AddOutcome
@@ -177,6 +178,9 @@ def _add_json(request: flask.Request) -> AddOutcome:
 def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     """With what was kept of it; the same call again goes on where this one was stopped."""
     reason = deletion_reason(request.args)
+    if "If-Match" in request.headers:
+        with contextlib.suppress(NotFound):  # deleted already, perhaps by this very call: it knows
+            expect_match(request.headers["If-Match"], etag_of_recording(*_reading().one(recording_id)))
     s = services()
     deleter = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock)
     return _edge.json_answer(deletion_answer(deleter.delete(recording_id, by=_edge.caller(), reason=reason)))

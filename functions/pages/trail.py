@@ -29,7 +29,7 @@ class Surroundings:
     threshold: float | None = None  #: confidence, where the recording has none of its own
     engine: str = ""
     defaults: CompanyDefaults | None = None
-    webhooks: Sequence[WebhookEvent] = ()
+    webhooks: Sequence[WebhookEvent] | None = ()  #: None where they could not be read
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class AttemptView:
     accepted: Moment | None
     conversation_id: str
     job_id: str
-    webhooks: tuple[tuple[Moment, str], ...]
+    webhooks: tuple[tuple[Moment, str], ...] | None  #: None where they could not be read
     outcome: str
     asked: str | None
     answered: str | None
@@ -95,7 +95,7 @@ def steps(conversation: ConversationMetadata, request: SymblAsyncRequest | None)
 
 
 def attempts(
-    conversation: ConversationMetadata, request: SymblAsyncRequest | None, webhooks: Sequence[WebhookEvent]
+    conversation: ConversationMetadata, request: SymblAsyncRequest | None, webhooks: Sequence[WebhookEvent] | None
 ) -> Iterable[AttemptView]:
     """The tries that are kept, the first of them first."""
     if request is None:
@@ -112,7 +112,9 @@ def attempts(
             accepted=moment(attempt.submitted_at, offset) if attempt.submitted_at else None,
             conversation_id=attempt.conversation_id or MISSING,
             job_id=attempt.job_id or (f"{attempt.told_job_id}, by a webhook" if attempt.told_job_id else MISSING),
-            webhooks=tuple(
+            webhooks=None
+            if webhooks is None
+            else tuple(
                 (moment(event.received_at, offset), _news(event))
                 for event in webhooks
                 if event.attempt_id == attempt.id

@@ -119,6 +119,12 @@ def _without_queries(path: str) -> Callable[[Scene], str]:
     return arranged
 
 
+def _call_without_queries(scene: Scene) -> str:
+    path = f"/calls/{scene.finished()}?filter=plan"
+    scene.until_closed.enter_context(refusing(scene.datastore, "run_query"))
+    return path
+
+
 def _at_work(scene: Scene) -> str:
     scene.flow.of_everything()
     return "/ops"
@@ -307,6 +313,7 @@ STATES = (
     State("call-pending", lambda scene: f"/calls/{scene.in_work(JobStatus.PENDING)}", "appear here"),
     State("call-in-work", lambda scene: f"/calls/{scene.in_work(JobStatus.IN_PROGRESS)}", "appear here"),
     State("call-failed", lambda scene: f"/calls/{scene.failed()}", "The analysis failed"),
+    State("call-without-queries", _call_without_queries, "cannot be read right now"),
     State("call-partial", _partial, "Could not be fetched yet"),
     State("call-without-speech", _without_speech, "No speech was found"),
     State("call-one-voice", _call(_one_voice), "Transcript"),

@@ -95,6 +95,20 @@ def test_a_replay_is_of_the_state_that_was_read(api: Client, installation: Insta
     assert len(installation.request(recording).replays) == 1
 
 
+def test_a_deletion_is_of_the_state_that_was_read(api: Client, installation: Installation) -> None:
+    """What has changed since is read again before it is deleted; sent again, the first answer comes back."""
+    recording = add_failed(installation)
+    read = api.get(f"{BASE}/{recording}").headers["ETag"]
+    path, mine = f"{BASE}/{recording}?reason=asked+to", {"If-Match": read}
+    late = api.delete(path, headers={"If-Match": '"something-else"'})
+
+    deleted, again = api.delete(path, headers=mine), api.delete(path, headers=mine)
+
+    assert (late.status_code, deleted.status_code, again.status_code) == (412, 200, 200)
+    assert late.get_json()["reason"] == "CHANGED_MEANWHILE"
+    assert again.get_json()["deleted_at"] == deleted.get_json()["deleted_at"]
+
+
 # One call that is sent again
 
 
