@@ -25,7 +25,7 @@ def test_a_call_is_searched_and_opened_where_the_words_were_said(visitor: Visito
         page.get_by_role("searchbox").press("Enter")
         page.get_by_text("No calls match").wait_for()
 
-        page.get_by_role("link", name="agent:nobody").click()
+        page.get_by_role("link", name="Search without agent:nobody").click()
         page.get_by_text("1 call").first.wait_for()
         page.locator(".hits li", has_text="speak to a supervisor").get_by_role("link").click()
 
