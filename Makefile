@@ -40,8 +40,8 @@ openapi: .test ## write docs/openapi.json anew, when the API is meant to change
 screenshots: .test ## picture every page in every state into .local/pictures, and the README's two
 	@mkdir -p .local/pictures
 	@PICTURES=.local/pictures $(BIN)/python -m pytest tests/e2e/browser/test_states.py -n 0 -q
-	@cp .local/pictures/call-wide.png docs/images/call.png
-	@cp .local/pictures/calls-found-wide.png docs/images/calls.png
+	@cp .local/pictures/call-wide-first.png docs/images/call.png
+	@cp .local/pictures/calls-found-wide-first.png docs/images/calls.png
 
 lock: .test ## resolve the dependencies in pyproject.toml again, with hashes
 	@$(BIN)/python deploy/lock.py

@@ -1,4 +1,4 @@
-"""A waveform as a picture to lie behind the lanes of a timeline. Pure."""
+"""A waveform as a picture to lie over the lanes of a timeline. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from common.model.waveform import Waveform
 
 _LANE = 100  #: units of height of one channel
-_GREY = "#7f8894"  # seen on light and on dark paper: a picture does not know which it lies on
+_TURN = 60  #: ... and of a turn in it
+#: As light paper is, which is seen within the lanes alone; on dark paper the page turns it round.
+_COLOUR = "#fff"
 
 
 def svg_of(waveform: Waveform, channels: Sequence[int]) -> str:
     """The given channels (from 0), the first above; it is stretched to whatever place it gets."""
     paths = "".join(
-        f'<path fill="{_GREY}" d="{_envelope(waveform.of_channel(channel), _LANE * row)}"/>'
+        f'<path fill="{_COLOUR}" d="{_envelope(waveform.of_channel(channel), _LANE * row)}"/>'
         for row, channel in enumerate(channels)
     )
     size = f'viewBox="0 0 {BINS} {_LANE * len(channels)}" preserveAspectRatio="none"'
@@ -38,9 +40,9 @@ def channels_above_each_other(conversation: ConversationMetadata, waveform: Wave
 
 
 def _envelope(pairs: Sequence[tuple[int, int]], top: int) -> str:
-    """Along the highest samples there, along the lowest back; the loudest of the channel fills its lane."""
+    """Along the highest samples there, along the lowest back; the loudest of the channel is as high as a turn."""
     loudest = max((max(-low, high) for low, high in pairs), default=0) or 1
-    middle, half = top + _LANE // 2, _LANE // 2
+    middle, half = top + _LANE // 2, _TURN // 2
     there = " ".join(f"{x} {middle - round(high / loudest * half)}" for x, (_, high) in enumerate(pairs))
     back = " ".join(f"{x} {middle - round(low / loudest * half)}" for x, (low, _) in reversed(list(enumerate(pairs))))
     return f"M{there} {back}z"

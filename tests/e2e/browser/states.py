@@ -300,8 +300,8 @@ STATES = (
     State("calls-first-run", lambda _: "/calls", "No calls yet"),
     State(
         "calls-found",
-        _beside(_everything, "/calls?filter=by:customer+supervisor+OR+refund"),
-        "1 call, the latest first",
+        _beside(_everything, "/calls?filter=by:customer+supervisor+OR+price+OR+cancel+OR+appointment"),
+        "calls, the latest first",
     ),
     State("calls-none-found", _beside(_everything, "/calls?filter=zebra+agent:nobody"), "No call"),
     State("calls-mistaken", _beside(_everything, "/calls?filter=agnet:x"), "agent", 400),

@@ -30,9 +30,11 @@ NARROW: ViewportSize = {"width": 390, "height": 844}
 
 
 def pictured(page: Page, name: str) -> None:
-    """Keep a picture of it where somebody wants one."""
+    """Keep a picture of it, and one of what is seen first, where somebody wants them."""
     directory = os.environ.get("PICTURES")
     if directory:
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=Path(directory) / f"{name}-first.png")
         page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
 
 
