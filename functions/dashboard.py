@@ -42,7 +42,16 @@ from functions._waveform import Waveforms
 from functions.api.etags import etag_of, expect_match
 from functions.api.of_companies import OPERATIONS
 from functions.api.serving import Api, tagged
-from functions.pages.calls import Paging, call_rows, chips, found_in_words, mistaken, with_counts
+from functions.pages.calls import (
+    Paging,
+    call_rows,
+    chips,
+    found_in_words,
+    mistaken,
+    order_in_words,
+    sortings,
+    with_counts,
+)
 from functions.pages.company_settings import (
     business_ux_answer,
     business_ux_from,
@@ -203,6 +212,8 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
         chips=conditions,
         bar=facet_bar(query.asked, _facets(s, query) if shows_counts else None),
         found=found_in_words(search.count(), shown=len(rows), first=first, more=more),
+        order=order_in_words(query),
+        sortings=sortings(query, _kept(request, query)),
         paging=Paging(
             token=request.args.get("page_token"),
             trail=tuple(request.args.getlist("trail")),

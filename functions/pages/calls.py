@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from common.model.intelligence import SectionState, missing_sections
+from common.model.listing import DEFAULT_ORDER
 from common.model.recording import RecordingId
 from common.model.search.facets import Facet, narrowed, says, value_of
 from common.model.search.grammar import as_people_write, terms_of
@@ -35,6 +36,20 @@ LONGEST_HIT = 220
 LEAD_IN = 60
 #: How many pages a reader can go back one by one; further back, "Newest" leads to the beginning.
 TRAIL = 8
+#: What a reader may sort by, and whether descending is what is asked for first.
+_SORTED_BY: Mapping[str, tuple[str, bool]] = {
+    "started_at": ("Started", True),
+    "duration": ("Length", True),
+    "sentiment": ("Customer", False),
+}
+_DIRECTION: Mapping[bool, str] = {True: "desc", False: "asc"}
+#: By column: which calls come first where it ascends, and where it descends.
+_ORDER_IN_WORDS: Mapping[str, tuple[str, str]] = {
+    "started_at": ("the earliest first", "the latest first"),
+    "created_at": ("the first added first", "the last added first"),
+    "duration": ("the shortest first", "the longest first"),
+    "sentiment": ("the unhappiest first", "the happiest first"),
+}
 _WORD = re.compile(r"[\w-]+")
 _COUNTED: Mapping[str, str] = {
     "trackers": "tracker",
@@ -92,6 +107,15 @@ class Chip:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Sorting:
+    """A column to sort by: where a click leads, and in words how it is sorted by now, if it is."""
+
+    text: str
+    parameters: Parameters
+    now: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Mistake:
     """Where a query cannot be read: its text before, at and after that place, and how it may have been meant."""
 
@@ -123,7 +147,10 @@ def call_rows(
 
 def chips(query: ListQuery) -> list[Chip]:
     """The conditions of a search, each of which can be taken off."""
-    return [Chip(text=term.text, without=_search(term.rest), rest=term.rest) for term in terms_of(query.asked)]
+    order: Parameters = {} if query.order == DEFAULT_ORDER else {"order_by": query.order}
+    return [
+        Chip(text=term.text, without={**_search(term.rest), **order}, rest=term.rest) for term in terms_of(query.asked)
+    ]
 
 
 def with_counts(taken_off: Iterable[Chip], counts: Iterable[int | None]) -> list[Chip]:
@@ -138,6 +165,26 @@ def _search(node: Node) -> Parameters:
     """The parameters of a search."""
     text = as_people_write(node)
     return {"filter": text} if text else {}
+
+
+def sortings(query: ListQuery, kept: Mapping[str, str]) -> list[Sorting]:
+    """The columns by which the list may be sorted; the present one leads to its other direction."""
+    column, _, direction = query.order.partition(" ")
+    descends = direction == "desc"
+    return [
+        Sorting(
+            text=text,
+            parameters={**kept, "order_by": f"{name} {_DIRECTION[not descends if name == column else first]}"},
+            now=_ORDER_IN_WORDS[name][descends] if name == column else None,
+        )
+        for name, (text, first) in _SORTED_BY.items()
+    ]
+
+
+def order_in_words(query: ListQuery) -> str:
+    """Which calls come first."""
+    column, _, direction = query.order.partition(" ")
+    return _ORDER_IN_WORDS[column][direction == "desc"]
 
 
 def found_in_words(count: int | None, *, shown: int, first: bool, more: bool) -> str:

@@ -159,6 +159,29 @@ def test_a_filter_shows_only_what_it_names(client: FlaskClient, rows: CallRows) 
     assert 'company:"Brightline Mobile"' in {box.get("value") for box in page.all("input")}
 
 
+def test_the_list_is_sorted_by_plain_links(client: FlaskClient, rows: CallRows) -> None:
+    """By start, length or mood; the column it is sorted by turns round, and the search goes along."""
+    for number, call in enumerate(sample_calls(), start=1):
+        rows.put_sample(call, number=number)
+
+    def lengths(page: Page) -> list[str]:
+        return re.findall(r'data-label="Length">([0-9:]+)<', page.source)
+
+    first = opened(client, "/calls?filter=is:completed")
+    by_length = next(link for link in first.links if "order_by=duration" in link)
+    longest = opened(client, by_length)
+    turned = opened(client, next(link for link in longest.links if "order_by=duration+asc" in link))
+    unhappiest = opened(client, next(link for link in longest.links if "order_by=sentiment+asc" in link))
+
+    assert "6 calls, the latest first" in first.text
+    assert "6 calls, the longest first" in longest.text
+    assert lengths(longest) == sorted(lengths(first), reverse=True)
+    assert lengths(turned) == sorted(lengths(first))
+    assert "Double charge" in unhappiest.text[unhappiest.text.index("the unhappiest first") :][:300]
+    assert "is:completed" in {box.get("value") for box in unhappiest.all("input")}
+    assert "/calls?order_by=sentiment+asc" in unhappiest.links  # the condition taken off
+
+
 def test_a_query_that_cannot_be_read_stays_in_its_box(client: FlaskClient) -> None:
     """The place is marked, and what may have been meant is a click away; programs get the same as metadata."""
     page = opened(client, "/calls?filter=refund+agnet:x", status=400)

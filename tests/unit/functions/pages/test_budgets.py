@@ -158,6 +158,8 @@ def test_a_page_of_fifty_calls_is_twenty_five_kilobytes() -> None:
         chips=[],
         bar=facet_bar(EVERYTHING, None),
         found="more than 1 000 calls",
+        order="the latest first",
+        sortings=[],
         paging=paging,
         public_base_url="https://calls.example",
     )
