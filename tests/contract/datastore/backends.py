@@ -6,7 +6,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import datastore
+
+from tests.local_stack import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +48,8 @@ KNOWN_DIFFERENCES = {
 
 _JAR = "cloud-firestore-emulator/cloud-firestore-emulator.jar"
 _MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60
+_STARTS = 3
 
 
 def connect(address: str, project: str, database: str | None = None) -> Client:
@@ -81,37 +83,46 @@ def find_emulator() -> tuple[Path, Path] | str:
 
 
 def run_emulator(java: Path, jar: Path) -> Iterator[str]:
-    """Google's Firestore emulator in Datastore mode: yields its address, then stops it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """Google's Firestore emulator in Datastore mode: yields its address, then stops it.
+
+    It cannot choose a port by itself, and the one that was free may be taken when it comes to listen: then it ends, and
+    is started again with another.
+    """
+    for start in range(_STARTS):
+        port = free_port()
+        process = _emulator(java, jar, port)
+        try:
+            if _is_ready(f"http://127.0.0.1:{port}/", process):
+                yield f"127.0.0.1:{port}"
+                return
+            assert start < _STARTS - 1, f"Google's emulator is not ready: status {process.poll()}"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _emulator(java: Path, jar: Path, port: int) -> subprocess.Popen[bytes]:
     options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.language=en"]
     arguments = ["start", "--host=127.0.0.1", f"--port={port}", "--database-mode=datastore-mode"]
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [java, *options, "-cp", jar, _MAIN_CLASS, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         preexec_fn=_die_with_parent,  # noqa: PLW1509 it takes no lock
     )
-    try:
-        _wait_until_ready(f"http://127.0.0.1:{port}/", process)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+def _is_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until it answers; False where it has ended, or is too slow."""
     deadline = time.monotonic() + _READY_SECONDS
-    while True:
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             urllib.request.urlopen(url, timeout=1).close()
         except (urllib.error.URLError, OSError):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
             time.sleep(0.05)
         else:
-            return
+            return True
+    return False
 
 
 def _die_with_parent() -> None:
