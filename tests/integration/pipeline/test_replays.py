@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from deploy.local.identity import ISSUER
 from tests.conftest import ROOT
 from tests.factories import NOW, a_wav, an_error, ended_badly, sample_calls
 from tests.integration.pipeline.installation import Served
+from tests.tokens import api_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,19 +276,23 @@ def test_what_has_not_failed_is_not_replayed(installation: Installation) -> None
 def test_who_asked_is_kept(installation: Installation) -> None:
     """A token has no name: its kind is what is known."""
     recording = add_failed(installation)
-    installation.configure(AUTH_MODE="token", API_TOKEN_HASHES=hashlib.sha256(b"test").hexdigest())
+    installation.configure(AUTH_MODE="token", API_TOKENS=api_tokens("test"))
 
     refused = replay(installation, f"/{recording}")
     answer = replay(installation, f"/{recording}", headers={"Authorization": "Bearer test"})
 
     assert (refused.status_code, answer.status_code) == (401, 200)
-    assert [kept.by for kept in installation.request(recording).replays] == ["token"]
+    assert [kept.by for kept in installation.request(recording).replays] == ["kim"]
 
 
 def test_who_came_through_iap_is_kept_by_e_mail(installation: Installation) -> None:
     """As the assertion says that it checks, and not as a header beside it claims."""
     recording = add_failed(installation)
-    installation.configure(AUTH_MODE="iap", IAP_AUDIENCE="/projects/1/apps/calls")
+    installation.configure(
+        AUTH_MODE="iap",
+        IAP_AUDIENCE="/projects/1/apps/calls",
+        ACCESS='[{"who": "@acme.example", "role": "operator"}]',
+    )
     installation.services.iap = TokenVerifier(jwks_url=installation.settings["OIDC_JWKS_URL"], issuers=[ISSUER])
     assertion = installation.identity.token(
         audience="/projects/1/apps/calls", email="ops@acme.example", now=installation.clock()
