@@ -14,6 +14,7 @@ locals {
       CONFIDENCE_THRESHOLD       = lookup(var.settings, "CONFIDENCE_THRESHOLD", "")
       DATASTORE_DATABASE         = google_firestore_database.calls.name
       DISPATCH_QUEUE             = google_cloud_tasks_queue.of["dispatch-jobs"].name
+      EVENTS_SERVICE_ACCOUNT     = local.email.events
       GOOGLE_CLOUD_PROJECT       = var.project
       IAP_AUDIENCE               = var.auth_mode == "iap" && contains(function.callers, "people") ? lookup(var.iap_audiences, name, "/projects/${data.google_project.this.number}/locations/${var.region}/services/${local.services[name]}") : ""
       JOB_LIMIT_S                = lookup(var.settings, "JOB_LIMIT_S", "")
@@ -23,6 +24,7 @@ locals {
       RETRY_RESULTS_H            = lookup(var.settings, "RETRY_RESULTS_H", "")
       RETRY_UNKNOWN_OUTCOMES     = lookup(var.settings, "RETRY_UNKNOWN_OUTCOMES", "")
       SHARE_BASE_URL             = local.pages_url
+      SIGNATURES_CHECKED_BY_IAM  = length(setintersection(function.callers, ["people", "public"])) == 0 ? "true" : ""
       SUBMIT_QUEUE               = google_cloud_tasks_queue.of["submit-job"].name
       SWEEP_FLOOR_S              = lookup(var.settings, "SWEEP_FLOOR_S", "")
       SWEEP_INTERVAL_S           = tostring(var.sweep_minutes * 60)

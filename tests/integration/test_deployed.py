@@ -64,7 +64,9 @@ class Deployed:
             **self.stack.environment,
             "AUTH_MODE": "token" if function.is_for_people else "iam",
             "API_TOKEN_HASHES": hashlib.sha256(TOKEN.encode()).hexdigest(),
+            "EVENTS_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
             "SHARE_SECRETS": "a-secret-of-links",
+            "SIGNATURES_CHECKED_BY_IAM": "" if function.is_for_people else "true",
             "WITHHELD_SECRETS": ",".join(
                 {"SYMBL_APP_ID", "SYMBL_APP_SECRET", "WEBHOOK_SECRETS"} - set(function.secrets)
             ),
@@ -82,11 +84,10 @@ class Deployed:
             method, f"http://127.0.0.1:{self.ports[name]}{path}", timeout=60, allow_redirects=False, **more
         )
 
-    def call_as_task(self, name: str) -> requests.Response:
+    def proof(self, name: str) -> dict[str, str]:
         audience = f"{self.stack.environment['TASKS_TARGET_BASE_URL']}/{name}"
         token = self.stack.identity.token(audience=audience, email=SERVICE_ACCOUNT, now=datetime.now(UTC))
-        ids = {"request_id": "unknown-1", "attempt_id": "a"}
-        return self.call(name, headers={"Authorization": f"Bearer {token}"}, json=ids)
+        return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +112,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 @pytest.mark.parametrize("name", INTERNAL)
 def test_an_internal_function_works_for_its_own_account_alone(deployed: Deployed, name: str) -> None:
     """With its own settings and secrets and nobody else's."""
-    assert deployed.call_as_task(name).status_code == 200
-    assert deployed.call(name, json={}).status_code == 401
+    ids = {"request_id": "unknown-1", "attempt_id": "a"}
+    assert deployed.call(name, headers=deployed.proof(name), json=ids).status_code == 200
+    assert deployed.call(name, json=ids).status_code == 401
 
 
 def test_the_webhook_takes_what_is_signed(deployed: Deployed) -> None:
@@ -126,14 +128,15 @@ def test_the_webhook_takes_what_is_signed(deployed: Deployed) -> None:
 
 def test_an_event_of_the_bucket_is_taken(deployed: Deployed) -> None:
     """Of an object that is gone again: there is nothing to do."""
-    headers = {
+    event = {
         "ce-specversion": "1.0", "ce-id": "1", "ce-type": "google.cloud.storage.object.v1.finalized",
         "ce-source": "//storage.googleapis.com/projects/_/buckets/recordings", "ce-subject": "objects/gone.wav",
         "Content-Type": "application/json",
     }  # fmt: skip
     data = json.dumps({"bucket": "recordings", "name": "gone.wav", "generation": "1", "size": "352"})
 
-    assert deployed.call("ingest_recording", headers=headers, data=data).ok
+    assert deployed.call("ingest_recording", headers={**event, **deployed.proof("ingest_recording")}, data=data).ok
+    assert deployed.call("ingest_recording", headers=event, data=data).status_code == 401
 
 
 @pytest.mark.parametrize(("name", "path"), [("recordings", "/api/v1/recordings"), ("dashboard", "/calls")])
