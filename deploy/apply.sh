@@ -10,7 +10,6 @@ what=${1:?usage: deploy/apply.sh plan|apply|destroy PROJECT REGION [ENGINE_IMAGE
 project=${2:?the project is missing} region=${3:?the region is missing} image=${4:-}
 cd "$(dirname "$0")/terraform"
 export TF_IN_AUTOMATION=1 TF_VAR_project="$project" TF_VAR_region="$region"
-if [ -n "$image" ]; then export TF_VAR_engine_image="$image"; fi
 
 settings=()
 use() { # DIRECTORY: its state, its settings
@@ -30,6 +29,11 @@ adopt_secrets() {
   done
 }
 
+keep_engine() { # without an image that is asked for, the one that runs
+  if [ -z "$image" ]; then image=$(terraform -chdir=platform output -raw engine_image 2>/dev/null || echo none); fi
+  if [ "${image#*@sha256:}" != "$image" ]; then export TF_VAR_engine_image="$image"; fi
+}
+
 case $what in
 plan | apply)
   use .
@@ -37,6 +41,7 @@ plan | apply)
   terraform plan "${settings[@]}" -out=calltrack.tfplan
   if [ "$what" = apply ]; then terraform apply -input=false calltrack.tfplan; fi
   use platform
+  keep_engine
   terraform -chdir=platform plan "${settings[@]}" -out=calltrack.tfplan
   if [ "$what" = apply ]; then terraform -chdir=platform apply -input=false calltrack.tfplan; fi
   ;;

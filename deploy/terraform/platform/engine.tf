@@ -1,7 +1,7 @@
 # One instance that is always there: a job goes on after its answer, and its state is on the instance alone. What a restart
 # loses, the pipeline finds missing and submits again: see docs/decisions/2026-11-23-engine-on-cloud-run.md.
 locals {
-  engine          = toset(var.engine_image == null ? [] : ["engine"])
+  engine          = toset(var.engine && var.engine_image != null ? ["engine"] : [])
   secret_versions = merge({ SYMBL_APP_ID = "1", SYMBL_APP_SECRET = "1" }, var.secret_versions)
   credentials = {
     ENGINE_APP_ID     = { secret = "calltrack-symbl-app-id", version = local.secret_versions.SYMBL_APP_ID }
@@ -17,7 +17,7 @@ resource "google_service_account" "engine" {
 }
 
 resource "google_secret_manager_secret_iam_member" "engine" {
-  for_each  = var.engine_image == null ? {} : local.credentials
+  for_each  = length(local.engine) == 0 ? {} : local.credentials
   project   = var.project
   secret_id = each.value.secret
   role      = "roles/secretmanager.secretAccessor"

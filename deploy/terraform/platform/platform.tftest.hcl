@@ -66,7 +66,7 @@ run "no_engine" {
   command = plan
 
   variables {
-    engine_image = null
+    engine = false
   }
 
   assert {

@@ -9,8 +9,14 @@ variable "region" {
   default     = "us-central1"
 }
 
+variable "engine" {
+  description = "Whether the project has an engine of its own; else the pipeline's engine_url names Symbl's or another one."
+  type        = bool
+  default     = true
+}
+
 variable "engine_image" {
-  description = "The engine's image, by digest. Null: no engine is deployed; the pipeline has Symbl or another one (engine_url)."
+  description = "The engine's image, by digest: the build gives it. Null: there is none yet."
   type        = string
   default     = null
 
