@@ -128,7 +128,6 @@ class Settings(pydantic.BaseModel):
 
     auth_mode: Literal["iam", "iap", "token", "none"]
     api_tokens: Annotated[tuple[TokenGiven, ...], pydantic.BeforeValidator(_rows)] = ()
-    session_secrets: Secrets = ()
     access: Annotated[tuple[GrantGiven, ...], pydantic.BeforeValidator(_rows)] = ()
     iap_audience: str | None = None
 
@@ -148,8 +147,8 @@ class Settings(pydantic.BaseModel):
 
     @property
     def session_keys(self) -> tuple[str, ...]:
-        """What browsers' sign-ins are signed with: the first signs, all are accepted."""
-        return tuple(secret.get_secret_value() for secret in self.session_secrets or self.webhook_secrets)
+        """What browsers' sign-ins are signed with: a key of another purpose is made of each of these."""
+        return self.link_secrets
 
     @property
     def link_base_url(self) -> str:
@@ -190,11 +189,6 @@ class Settings(pydantic.BaseModel):
             )
         if self.auth_mode == "token" and not self.api_tokens:
             raise ValueError("api_tokens: AUTH_MODE=token needs at least one; `./calltrack tokens new` makes it")
-        if self.auth_mode in {"iam", "iap"} and not self.access:
-            raise ValueError(
-                'access: AUTH_MODE=iam and iap need to know who may do what, such as [{"who": "@example.com", '
-                '"role": "viewer"}]'
-            )
         if self.auth_mode == "iap" and not self.iap_audience:
             raise ValueError("iap_audience: AUTH_MODE=iap needs the audience of the IAP-protected service")
         return self
