@@ -52,7 +52,7 @@ class TokenGiven(pydantic.BaseModel):
 
     name: Annotated[str, pydantic.Field(pattern=r"^[\w.@+-]{1,100}$")]
     role: Role
-    companies: frozenset[str] | None = None
+    companies: Annotated[frozenset[str], pydantic.Field(min_length=1)] | None = None
     sha256: Annotated[str, pydantic.Field(pattern="^[0-9a-f]{64}$", repr=False)]
 
     @property
@@ -68,7 +68,7 @@ class GrantGiven(pydantic.BaseModel):
 
     who: Annotated[str, pydantic.Field(pattern=r"^(\*|[^@\s]*@[^@\s]+)$"), pydantic.AfterValidator(str.lower)]
     role: Role
-    companies: frozenset[str] | None = None
+    companies: Annotated[frozenset[str], pydantic.Field(min_length=1)] | None = None
 
     @property
     def grant(self) -> Grant:

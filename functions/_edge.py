@@ -187,7 +187,7 @@ def expect_same_origin(request: flask.Request) -> None:
     Raises:
         Forbidden: where it is not one of our own pages.
     """
-    if is_of_another_site(request) is not False:
+    if is_of_another_site(request) is not False or request.headers.get("Sec-Fetch-Site") == "none":
         raise Forbidden("this was not sent from a page of this site; open the page here and send its form")
 
 

@@ -53,9 +53,15 @@ class Caller:
         return self.companies is None or company in self.companies
 
     def narrowed(self, asked: Node) -> Node:
-        """The query, of calls that are theirs to see."""
+        """The query, of calls that are theirs to see.
+
+        Raises:
+            RoleNeeded: none are.
+        """
         if self.companies is None:
             return asked
+        if not self.companies:
+            raise RoleNeeded(f"{self.name} may see no company. Ask an administrator of this installation for one.")
         from common.model.search.query import (  # noqa: PLC0415  # settings are read by functions that search nothing
             Equals,
             Facet,

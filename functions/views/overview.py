@@ -57,9 +57,10 @@ def _query(request: flask.Request, *, now: datetime) -> OverviewQuery:
     query, theirs = overview_query(request.args.to_dict(), today=now.date()), _edge.caller().companies
     if theirs is None:
         return query
-    if query.company is not None and query.company not in theirs:
+    company = query.company or next(iter(sorted(theirs)), None)
+    if company not in theirs:
         raise Rejected([Problem("company", f"must be one that you may see: {', '.join(sorted(theirs))}")])
-    return dataclasses.replace(query, company=query.company or min(theirs))
+    return dataclasses.replace(query, company=company)
 
 
 def _read(s: Services, query: OverviewQuery) -> Parts:
