@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "calltrack-test"
 MEASURED = "measured"
 
-# A busy machine is no fault of the code: limits of time are the whole suite's. For a night: --hypothesis-profile=thorough.
+# A busy machine is no fault of the code: limits of time are the whole suite's.
+# For a night: --hypothesis-profile=thorough.
 settings.register_profile("patient", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("patient")
