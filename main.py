@@ -1,20 +1,27 @@
-"""Every entry point, in the order of the pipeline. The Functions Framework finds them here by name."""
+"""Every entry point, in the order of the pipeline. The Functions Framework finds them here by name.
 
-from functions.recordings import ingest_recording, recordings  # isort: skip
-from functions.dispatch import dispatch_jobs  # isort: skip
-from functions.submit import submit_job  # isort: skip
-from functions.webhook import symbl_webhook  # isort: skip
-from functions.collect import collect_results  # isort: skip
-from functions.sweep import sweep_jobs  # isort: skip
-from functions.dashboard import dashboard  # isort: skip
+A function is deployed with all of this and serves one of them: it imports that one's stage alone.
+"""
 
-__all__ = [
-    "collect_results",
-    "dashboard",
-    "dispatch_jobs",
-    "ingest_recording",
-    "recordings",
-    "submit_job",
-    "sweep_jobs",
-    "symbl_webhook",
-]
+from __future__ import annotations
+
+import importlib
+
+_STAGES = {
+    "ingest_recording": "functions.recordings",
+    "recordings": "functions.recordings",
+    "dispatch_jobs": "functions.dispatch",
+    "submit_job": "functions.submit",
+    "symbl_webhook": "functions.webhook",
+    "collect_results": "functions.collect",
+    "sweep_jobs": "functions.sweep",
+    "dashboard": "functions.dashboard",
+}
+__all__ = list(_STAGES)  # a list of names all the same
+
+
+def __getattr__(name: str) -> object:
+    """The entry point, from its stage."""
+    if name not in _STAGES:
+        raise AttributeError(f"there is no entry point {name!r}; there is {', '.join(_STAGES)}")
+    return getattr(importlib.import_module(_STAGES[name]), name)

@@ -272,7 +272,11 @@ class Services:
         """Who calls an internal function."""
         from common.adapters.oidc import TokenVerifier
 
-        return TokenVerifier(jwks_url=self.settings.oidc_jwks_url, issuers=[self.settings.oidc_issuer])
+        return TokenVerifier(
+            jwks_url=self.settings.oidc_jwks_url,
+            issuers=[self.settings.oidc_issuer],
+            removed_signatures=self.settings.signatures_checked_by_iam,
+        )
 
     @built_once
     def iap(self) -> TokenVerifier:

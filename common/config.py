@@ -66,6 +66,7 @@ class Settings(pydantic.BaseModel):
     tasks_location: str = "us-central1"
     tasks_target_base_url: BaseUrl
     tasks_service_account: str
+    events_service_account: str | None = None
     dispatch_queue: str = "dispatch-jobs"
     submit_queue: str = "submit-job"
     collect_queue: str = "collect-results"
@@ -73,6 +74,7 @@ class Settings(pydantic.BaseModel):
 
     oidc_jwks_url: BaseUrl = "https://www.googleapis.com/oauth2/v3/certs"
     oidc_issuer: str = "https://accounts.google.com"
+    signatures_checked_by_iam: bool = False
 
     auth_mode: Literal["iam", "iap", "token", "none"]
     api_token_hashes: Words = ()
@@ -96,6 +98,11 @@ class Settings(pydantic.BaseModel):
     def link_base_url(self) -> str:
         """Where links to summary pages lead."""
         return self.share_base_url or self.public_base_url
+
+    @property
+    def events_account(self) -> str:
+        """Whose identity the bucket's events come with."""
+        return self.events_service_account or self.tasks_service_account
 
     @property
     def sweep_floor(self) -> timedelta:

@@ -21,8 +21,9 @@ from common.errors import AccountRefused, Forbidden, Problem, Rejected, TryLater
 from functions.api.reasons import REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from cloudevents.http import CloudEvent
     from flask.typing import ResponseReturnValue
 
     from common.model.answers import FieldProblem, ProblemAnswer
@@ -83,18 +84,13 @@ def internal_function(view: View) -> View:
 
     def answer(request: flask.Request) -> ResponseReturnValue:
         settings = services().settings
-        try:
-            services().callers.verify_caller(
-                _bearer(request),
-                audience=f"{settings.tasks_target_base_url}/{view.__name__}",
-                emails={settings.tasks_service_account},
-            )
-        except Unauthenticated as error:
-            log.warning("call_refused", reason=str(error))
-            return problem(error)
-        except TryLater as error:  # the keys are out of reach
-            log.warning("task_deferred", error=type(error).__name__, reason=str(error))
-            return {"deferred": str(error)}, 503
+        refused = _refusal_of_service(
+            request,
+            audiences=[f"{settings.tasks_target_base_url}/{view.__name__}"],
+            emails=[settings.tasks_service_account],
+        )
+        if refused is not None:
+            return refused
         try:
             return view(request)
         except Rejected as error:
@@ -108,6 +104,53 @@ def internal_function(view: View) -> View:
             return {"defect": type(error).__name__}, 500
 
     return _served(functools.wraps(view)(answer))
+
+
+def event_function(receive: Callable[[CloudEvent], None]) -> Callable[[CloudEvent], None]:
+    """A function for the bucket's events, which Eventarc delivers, and Cloud Tasks where one was lost.
+
+    Eventarc makes its tokens for the address that it calls, whichever of the function's it is. On loopback with
+    AUTH_MODE=none an event may come without any token: what it leads to depends on the bucket alone.
+    """
+
+    @functools.wraps(receive)
+    def received(event: CloudEvent) -> None:
+        request = flask.request
+        flask.g.request_id = _request_id(request)
+        with log.context(request_id=flask.g.request_id, function=receive.__name__, **_trace(request)):
+            settings = services().settings
+            by_hand = settings.auth_mode == "none" and _from_loopback(request)
+            if not by_hand or "Authorization" in request.headers:
+                refused = _refusal_of_service(
+                    request,
+                    audiences=[
+                        f"{settings.tasks_target_base_url}/{receive.__name__}",
+                        f"https://{request.host}",
+                        f"https://{request.host}{request.full_path.rstrip('?')}",
+                    ],
+                    emails=[settings.tasks_service_account, settings.events_account],
+                )
+                if refused is not None:
+                    flask.abort(refused)
+            receive(event)
+
+    functions_framework.cloud_event(received)
+    return received
+
+
+def _refusal_of_service(
+    request: flask.Request, *, audiences: Collection[str], emails: Collection[str]
+) -> flask.Response | None:
+    """The answer to whoever is none of our service accounts; None for those who are."""
+    try:
+        services().callers.verify_caller(_bearer(request), audiences=audiences, emails=emails)
+    except Unauthenticated as error:
+        log.warning("call_refused", reason=str(error))
+        return problem(error)
+    except TryLater as error:  # the keys are out of reach
+        log.warning("task_deferred", error=type(error).__name__, reason=str(error))
+        return flask.make_response({"deferred": str(error)}, 503)
+    return None
 
 
 def task_body(request: flask.Request, *required: str) -> dict[str, str]:
@@ -258,7 +301,7 @@ def _authenticated(view: View) -> View:
             _expect_known_token(_bearer(request), settings.api_token_hashes)
         if settings.auth_mode == "iap":
             assertion = request.headers.get("X-Goog-IAP-JWT-Assertion", "")
-            claims = services().iap.verify(assertion, audience=settings.iap_audience or "")
+            claims = services().iap.verify(assertion, audiences=[settings.iap_audience or ""])
             flask.g.caller = claims.get("email") or "iap"
         # "iam": Cloud Run has checked the caller before the request came here.
         return view(request)

@@ -18,7 +18,7 @@ PAGE_SIZE = 25
 class ReindexOrder(pydantic.BaseModel):
     """Which page to index: the first without a token."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     page_token: str | None = None
 

@@ -33,7 +33,7 @@ _LIFETIME = timedelta(days=30)
 class ShareOrder(pydantic.BaseModel):
     """What a link is to show: the body of POST /api/v1/recordings/{id}:share, which may be empty."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     transcript: pydantic.StrictBool = True
 

@@ -12,8 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
-import functions_framework
-
 from common import log
 from common.bootstrap import services
 from common.errors import Gone, NotFound, Problem, Rejected, TooLarge
@@ -239,7 +237,7 @@ _API = Api(
 # By event
 
 
-@functions_framework.cloud_event
+@_edge.event_function
 def ingest_recording(event: CloudEvent) -> None:
     """Entry point of the bucket's finalize events.
 

@@ -161,7 +161,7 @@ def speaker_among(speakers: Iterable[Speaker], *, email: str | None, name: str |
 class SpeakerGiven(pydantic.BaseModel):
     """Somebody on the recording, as its sender names them."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: Text
     email: Email | None = None
@@ -175,7 +175,7 @@ class RecordingDetails(pydantic.BaseModel):
     None means that the sender did not say; a company's defaults, then the audio itself, fill such gaps.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     company: Name | None = None
     name: Text | None = None

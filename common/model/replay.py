@@ -44,7 +44,11 @@ class ReplayOrder(pydantic.BaseModel):
     """What somebody asks for: why, from where on, and whether it is only a question."""
 
     model_config = pydantic.ConfigDict(
-        extra="forbid", frozen=True, str_strip_whitespace=True, json_schema_extra=_with_reason
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        json_schema_extra=_with_reason,
+        defer_build=True,
     )
 
     reason: Annotated[

@@ -83,7 +83,7 @@ Colour = Annotated[
 class TrackerGiven(pydantic.BaseModel):
     """A name for phrases to be found in every call of the company."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: Text
     vocabulary: Annotated[tuple[Text, ...], pydantic.Field(min_length=1, max_length=500)]
@@ -92,7 +92,7 @@ class TrackerGiven(pydantic.BaseModel):
 class DefaultsGiven(pydantic.BaseModel):
     """What holds for a company's recordings where their sender says nothing else."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     company: Text | None = None
     language_code: Language = "en-US"
@@ -115,7 +115,7 @@ class DefaultsGiven(pydantic.BaseModel):
 class BusinessUXGiven(pydantic.BaseModel):
     """How a company's pages look, where they may be embedded, and how long their links live."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     company: Text | None = None
     display_name: Text | None = None

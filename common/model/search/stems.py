@@ -9,12 +9,10 @@ from __future__ import annotations
 import functools
 import threading
 import unicodedata
-
-import snowballstemmer
+from typing import Any
 
 from common.model.search.words import words_of
 
-_stemmer = snowballstemmer.stemmer("english")
 _one_at_a_time = threading.Lock()  # a stemmer keeps the word that it works on in itself, and calls come in threads
 
 
@@ -36,5 +34,12 @@ def fold(word: str) -> str:
 def stem(folded: str) -> str:
     """What all forms of a word have in common: cancelled, cancelling and cancels are cancel."""
     with _one_at_a_time:
-        found: str = _stemmer.stemWord(folded)
+        found: str = _stemmer().stemWord(folded)
     return found
+
+
+@functools.cache
+def _stemmer() -> Any:  # noqa: ANN401  # the library has no types
+    import snowballstemmer  # noqa: PLC0415  # 30 languages, which nobody needs who neither searches nor indexes
+
+    return snowballstemmer.stemmer("english")

@@ -1,7 +1,7 @@
-"""Recordings to samples: any container and codec that FFmpeg reads, as float32 at 16 kHz, one row per channel.
+"""Recordings to samples: any container and codec that FFmpeg reads, at 16 kHz, one row per channel.
 
-Decoding streams through memory-mapped files, a row per channel, so a four-hour call costs disk, not memory; what a
-listener asks for is paged in as it is read.
+Decoding streams into a file per channel, 16 bits a sample (0.46 GB for four hours of one channel), so a long call costs
+disk, not memory: a row gives the stretch that is asked for, and keeps none of it.
 """
 
 import contextlib
@@ -20,40 +20,59 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 _MAX_CHANNELS = 8
+_FULL_SCALE = 32768.0
+_SAMPLE_BYTES = 2
+
+
+class Row:
+    """One channel's samples: `row[start:stop]` reads that stretch as float32 from -1 to 1."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._length = path.stat().st_size // _SAMPLE_BYTES
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, stretch: slice) -> "Samples":
+        import numpy as np  # noqa: PLC0415 - replay needs no samples
+
+        start, stop, _ = stretch.indices(self._length)
+        count = max(0, stop - start)
+        whole = np.fromfile(self._path, dtype=np.int16, count=count, offset=start * _SAMPLE_BYTES)
+        return whole.astype(np.float32) / np.float32(_FULL_SCALE)
 
 
 @contextlib.contextmanager
-def decoded(path: Path, *, per_channel: bool, max_duration_s: float) -> Iterator["list[Samples]"]:
+def decoded(path: Path, *, per_channel: bool, max_duration_s: float) -> Iterator[list[Row]]:
     """The recording's channels, or their mean alone; all of equal length, gone after the block.
 
     Raises:
         AnalysisFailed: it is no recording, holds no audio, or is longer than *max_duration_s* seconds.
     """
-    import numpy as np  # noqa: PLC0415 - replay needs no samples
-
     with (
         tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}-pcm-") as directory,
         contextlib.ExitStack() as files,
     ):
-        rows: list[Any] = []
+        written: list[Any] = []
         count = 0
         for block in _blocks(path, per_channel=per_channel):
-            if not rows:
-                rows = [files.enter_context((Path(directory) / str(index)).open("wb")) for index in range(len(block))]
-            for row, samples in zip(rows, block, strict=True):
-                row.write(np.ascontiguousarray(samples, dtype=np.float32).data)
+            if not written:
+                paths = [Path(directory) / str(index) for index in range(len(block))]
+                written = [files.enter_context(path.open("wb")) for path in paths]
+            for file, samples in zip(written, block, strict=True):
+                file.write(samples.tobytes())
             count += block.shape[1]
             if count > max_duration_s * RATE:
                 raise AnalysisFailed(f"the recording is longer than {max_duration_s / 3600:g} hours")
         if not count:
             raise AnalysisFailed("the recording holds no audio")
-        for row in rows:
-            row.flush()
-        yield [np.memmap(row.name, dtype=np.float32, mode="r") for row in rows]
+        files.close()
+        yield [Row(Path(file.name)) for file in written]
 
 
 def _blocks(path: Path, *, per_channel: bool) -> Iterator[Any]:
-    """Decoded audio as arrays of channels by samples."""
+    """Decoded audio as 16-bit arrays of channels by samples."""
     import av  # noqa: PLC0415 - replay decodes nothing
 
     try:
@@ -63,11 +82,11 @@ def _blocks(path: Path, *, per_channel: bool) -> Iterator[Any]:
             stream = container.streams.audio[0]
             if stream.channels > _MAX_CHANNELS:
                 raise AnalysisFailed(f"the recording has {stream.channels} channels, more than {_MAX_CHANNELS}")
-            resampler = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=RATE)
+            resampler = av.AudioResampler(format="s16p", layout=stream.layout.name, rate=RATE)
             for frame in _frames(container, stream):
                 for resampled in resampler.resample(frame):
                     samples = resampled.to_ndarray()
-                    yield samples if per_channel else samples.mean(axis=0, keepdims=True)
+                    yield samples if per_channel else samples.mean(axis=0, keepdims=True).round().astype(samples.dtype)
     except av.error.InvalidDataError as error:
         raise AnalysisFailed("the file is no recording in a known format") from error
     except av.error.FFmpegError as error:

@@ -79,6 +79,7 @@ def storage_and_url(
         project=PROJECT,
         deliver_to=f"{FUNCTIONS}/ingest_recording",
         identity=identity,
+        service_account=SETTINGS["TASKS_SERVICE_ACCOUNT"],
         deliver=False,
         connect=IntoTheFunctions(apps).connect,
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),  # events are always due

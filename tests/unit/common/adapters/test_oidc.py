@@ -38,7 +38,7 @@ def signed(key: Any = None, *, algorithm: str = "RS256", **changed: Any) -> str:
 
 
 def caller(keys: str, token: str) -> str:
-    return TokenVerifier(jwks_url=keys, issuers=[ISSUER]).verify_caller(token, audience=AUDIENCE, emails={EMAIL})
+    return TokenVerifier(jwks_url=keys, issuers=[ISSUER]).verify_caller(token, audiences=[AUDIENCE], emails={EMAIL})
 
 
 def test_a_good_token_names_its_caller(keys: str) -> None:
@@ -94,3 +94,32 @@ def test_keys_out_of_reach_are_nobodys_fault() -> None:
     """The call is repeated."""
     with pytest.raises(TryLater):
         caller(f"{refusing_url()}/jwks", signed())
+
+
+def test_a_signature_that_google_took_off_counts_only_where_iam_has_checked_it() -> None:
+    """Cloud Run does so behind IAM. No key is asked for; every claim is held to what it must be all the same."""
+
+    def taken_off(**changed: Any) -> str:
+        return signed(**changed).rpartition(".")[0] + ".SIGNATURE_REMOVED_BY_GOOGLE"
+
+    nowhere = f"{refusing_url()}/jwks"
+    behind_iam = TokenVerifier(jwks_url=nowhere, issuers=[ISSUER], removed_signatures=True)
+    assert behind_iam.verify_caller(taken_off(), audiences=[AUDIENCE], emails={EMAIL}) == EMAIL
+    for wrong in (
+        {"exp": int((datetime.now(UTC) - timedelta(minutes=1)).timestamp())},
+        {"aud": "https://functions.example/other"},
+        {"iss": "https://accounts.example"},
+        {"email": "somebody@p.iam.gserviceaccount.com"},
+        {"email_verified": False},
+        {"exp": None},
+    ):
+        with pytest.raises(Unauthenticated):
+            behind_iam.verify_caller(taken_off(**wrong), audiences=[AUDIENCE], emails={EMAIL})
+    with pytest.raises(TryLater):  # any other signature is checked
+        behind_iam.verify_caller(signed(), audiences=[AUDIENCE], emails={EMAIL})
+
+
+def test_a_signature_that_google_took_off_is_none_anywhere_else(keys: str) -> None:
+    """Anybody can write those words."""
+    with pytest.raises(Unauthenticated):
+        caller(keys, signed().rpartition(".")[0] + ".SIGNATURE_REMOVED_BY_GOOGLE")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import subprocess
-import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -185,17 +183,6 @@ def test_an_errors_status_is_the_registrys() -> None:
     assert all(
         HTTPStatus(reason.status) and reason.code and reason.title and reason.mend for reason in REASONS.values()
     )
-
-
-def test_serving_does_not_pay_for_the_description() -> None:
-    """Neither function makes schemas when it starts, nor imports what makes them."""
-    program = (
-        "import sys, functions.recordings, functions.dashboard;"
-        "print([name for name in sys.modules if name in {'functions.api.openapi', 'functions.api.examples', "
-        "'functions.api.words'}])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_the_two_functions_share_the_addresses() -> None:

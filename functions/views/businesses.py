@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import flask
-from werkzeug.routing import Rule
 
 from common import log
 from common.bootstrap import services
@@ -31,13 +30,6 @@ if TYPE_CHECKING:
 
 #: Companies that have had calls within this are listed, though they have settled nothing.
 _RECENTLY = timedelta(days=30)
-RULES = (
-    Rule("/settings/companies", endpoint="businesses", methods=["GET"]),
-    Rule("/settings/companies", endpoint="add_business", methods=["POST"]),
-    Rule("/settings/companies/<path:company>", endpoint="business", methods=["GET"]),
-    Rule("/settings/companies/<path:company>", endpoint="settle_business", methods=["POST"]),
-    Rule("/settings/preview", endpoint="preview", methods=["GET", "POST"]),
-)
 
 
 class _Overtaken(Exception):  # noqa: N818  # what happened

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import flask
-from werkzeug.routing import Rule
 
 from common import log
 from common.bootstrap import services
@@ -30,14 +29,6 @@ if TYPE_CHECKING:
     from common.model.conversation import ConversationMetadata
     from common.model.recording import RecordingId
 
-RULES = (
-    Rule("/share/<token>", endpoint="summary", methods=["GET"]),
-    Rule("/summary.css", endpoint="look", methods=["GET"]),
-    Rule("/calls/<recording_id>/share", endpoint="share", methods=["POST"]),
-    Rule("/calls/<recording_id>/own-page", endpoint="own_page", methods=["POST"]),
-)
-#: What the holder of a link reaches without any other proof.
-OPEN = frozenset({"summary", "look"})
 _SHOWN = tuple(
     section
     for section in SECTIONS

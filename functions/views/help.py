@@ -1,0 +1,34 @@
+"""Help, from the tables that it is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from common.bootstrap import services
+from functions.pages.api_help import api_help
+from functions.pages.search_help import search_help
+from functions.pages.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import flask
+    from flask.typing import ResponseReturnValue
+
+
+def _help_api(_: flask.Request) -> ResponseReturnValue:
+    return _site().page("help_api.html", help=api_help(services().settings.public_base_url))
+
+
+def _help_search(_: flask.Request) -> ResponseReturnValue:
+    return _site().page("help_search.html", help=search_help())
+
+
+def _site() -> Site:
+    return Site.at(services().settings.public_base_url)
+
+
+VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
+    "help_api": _help_api,
+    "help_search": _help_search,
+}
