@@ -1,10 +1,12 @@
 # Two commands do all the set-up: `make run` and `make test`. `make help` lists the rest.
 PYTHON ?= python3
+REGION ?= us-central1
 BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help run engine test lint format bench soak screenshots openapi lock clean distclean .run .test
+.PHONY: help run engine test lint format bench soak audit terraform package deploy apply destroy screenshots openapi lock clean \
+	distclean .run .test .project
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +36,28 @@ bench: .test ## print ratios and counts: RPCs per recording, slot use, search ov
 soak: .test ## send 500 recordings through everything while everything fails (a quarter of an hour)
 	@$(BIN)/python -m pytest tests/soak -m soak -n 0 -q
 
+audit: .test ## look for known holes in dependencies, for risky code, and at every licence (docs/audit.md)
+	@$(BIN)/python -m deploy.audit
+
+terraform: ## check and test the Terraform configurations; no project is needed
+	@set -e; for each in deploy/terraform deploy/terraform/platform; do \
+	    terraform -chdir=$$each fmt -check -recursive && terraform -chdir=$$each init -input=false -backend=false && \
+	    terraform -chdir=$$each validate && terraform -chdir=$$each test; done
+
+package: ## write the functions' source as it is deployed into .local/functions.zip
+	@$(PYTHON) deploy/package.py
+
+deploy: .project ## set a project up and deploy into it (PROJECT=, REGION=us-central1, REPOSITORY=owner/name for builds on push)
+	deploy/bootstrap.sh $(PROJECT) $(REGION) $(REPOSITORY)
+	gcloud builds submit --project=$(PROJECT) --region=$(REGION) --config=cloudbuild.yaml --substitutions=_DEPLOY=yes,_REGION=$(REGION) .
+
+apply: .project package ## apply what is checked out, with your own rights (ENGINE_IMAGE= where the engine is to change)
+	deploy/apply.sh apply $(PROJECT) $(REGION) $(ENGINE_IMAGE)
+
+destroy: .project ## take the deployment down; recordings and database stay unless EVERYTHING=yes
+	@printf 'This takes calltrack down in %s. Type the project to go on: ' '$(PROJECT)'; read said; test "$$said" = '$(PROJECT)'
+	deploy/apply.sh destroy $(PROJECT) $(REGION)
+
 openapi: .test ## write docs/openapi.json anew, when the API is meant to change
 	@$(BIN)/python -m functions.api > docs/openapi.json
 
@@ -59,3 +83,6 @@ distclean: clean ## remove everything that is not in the repository
 .test:
 	@$(PYTHON) deploy/setup.py test
 	@$(BIN)/python -m deploy.engine.models fetch >/dev/null || true  # what is missing is told at start
+
+.project:
+	@test -n '$(PROJECT)' || { echo 'Which project? make $(MAKECMDGOALS) PROJECT=my-project' >&2; exit 2; }

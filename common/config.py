@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 import pydantic
@@ -29,13 +30,18 @@ def _base_url(value: str) -> str:
 
 
 def _words(value: object) -> object:
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+    return _listed(value) if isinstance(value, str) else value
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 BaseUrl = Annotated[str, pydantic.AfterValidator(_base_url)]
 Secrets = Annotated[tuple[pydantic.SecretStr, ...], pydantic.BeforeValidator(_words)]
 Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_words)]
 Whole = Annotated[int, pydantic.Field(ge=1)]
+Withheld = Literal["SYMBL_APP_ID", "SYMBL_APP_SECRET", "WEBHOOK_SECRETS"]
 
 
 class Settings(pydantic.BaseModel):
@@ -59,6 +65,8 @@ class Settings(pydantic.BaseModel):
     public_base_url: BaseUrl
     webhook_base_url: BaseUrl
     webhook_secrets: Annotated[Secrets, pydantic.Field(min_length=1)]
+
+    withheld_secrets: Annotated[tuple[Withheld, ...], pydantic.BeforeValidator(_words)] = ()
 
     share_secrets: Secrets = ()
     share_base_url: BaseUrl | None = None
@@ -149,12 +157,17 @@ def _is_loopback(url: str) -> bool:
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings in `environment`; an empty value counts as not given.
 
+    A function is not given the secrets that it has no use for: for those that WITHHELD_SECRETS names stands a random
+    value, which signs nothing that anybody accepts, and accepts nothing.
+
     Raises:
         ConfigurationError: naming every variable that is missing or wrong.
     """
     given = {
         name: environment[name.upper()] for name in Settings.model_fields if environment.get(name.upper(), "").strip()
     }
+    withheld = _listed(environment.get("WITHHELD_SECRETS", ""))
+    given |= {name.lower(): secrets.token_hex(32) for name in withheld if name in get_args(Withheld)}
     try:
         return Settings.model_validate(given)
     except pydantic.ValidationError as error:

@@ -128,6 +128,9 @@ class RequestStore(Protocol):
     def anybody_waits(self, now: datetime) -> bool:
         """Whether any request, of whatever lane, may be claimed."""
 
+    def waiting_since(self, now: datetime) -> datetime | None:
+        """Since when the oldest that may be claimed has waited; None where none may."""
+
     def due(self, *, now: datetime, limit: int) -> list[SymblAsyncRequest]:
         """Those that are owed a look, the longest overdue first."""
 

@@ -144,7 +144,14 @@ class Collector:
             return current.attempt_over(attempt.id, now=now)
 
         after = self.requests.change(request.id, change, seen=request)
-        log.event("job_failed", attempt=attempt.id, job=attempt.job_id, status=after.status, reason=error.reason)
+        log.event(
+            "job_failed",
+            attempt=attempt.id,
+            job=attempt.job_id,
+            status=after.status,
+            failure_class=error.failure_class,
+            reason=error.reason,
+        )
         self._wake_dispatch(attempt)
         return after
 

@@ -329,10 +329,11 @@ class Sweeper:
     def _restart_dispatch(self) -> None:
         """Somebody waits while there is room: the task of an arrival or a release was lost."""
         account = self.account.get()
-        if account.rests_until(self.now):
-            return
         free = claimable([lease.number for lease in self._leases], cap=account.cap(self.cap, self.now))
-        if free and self.requests.anybody_waits(self.now):
+        since = self.requests.waiting_since(self.now)
+        waiting_s = round((self.now - since).total_seconds()) if since else 0
+        log.event("load_seen", active=len(self._leases), free=len(free), waiting_s=waiting_s)  # alerts go by it
+        if free and since and not account.rests_until(self.now):
             self.tasks.enqueue(dispatch_task(cause=f"sweep/{self.now.isoformat()}"))
             self.found["dispatch_restarted"] += 1
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: A few seconds more than the stage's own limit: later answers are not listened to, and the task would run twice.
-_DEADLINES: Mapping[Stage, timedelta] = {
+DEADLINES: Mapping[Stage, timedelta] = {
     Stage.DISPATCH: timedelta(seconds=90),
     Stage.SUBMIT: timedelta(seconds=240),
     Stage.COLLECT: timedelta(seconds=240),
@@ -82,7 +82,7 @@ class CloudTaskQueue:
                 body=json.dumps(task.body).encode(),
                 oidc_token=tasks_v2.OidcToken(service_account_email=self._service_account, audience=url),
             ),
-            dispatch_deadline=duration_pb2.Duration(seconds=int(_DEADLINES[task.stage].total_seconds())),
+            dispatch_deadline=duration_pb2.Duration(seconds=int(DEADLINES[task.stage].total_seconds())),
         )
         if task.not_before is not None:
             at = timestamp_pb2.Timestamp()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from deploy.definitions import read_definitions
 from deploy.local.ports import HOST, PortTaken
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 API = "/api/v1/recordings"
-INTERNAL = ("ingest_recording", "dispatch_jobs", "submit_job", "symbl_webhook", "collect_results", "sweep_jobs")
 
 
 class FunctionsApp:
@@ -37,9 +37,11 @@ class FunctionsApp:
         import functions_framework  # noqa: PLC0415  # after the environment is settled: it loads main.py
 
         source = str(ROOT / "main.py")
+        functions = read_definitions().functions
         self._apps: dict[str, WSGIApplication] = {
-            target: functions_framework.create_app(target, source) for target in (*INTERNAL, "recordings", "dashboard")
+            target: functions_framework.create_app(target, source) for target in functions
         }
+        self._by_name = {name for name, function in functions.items() if not function.is_for_people}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI."""
@@ -47,7 +49,7 @@ class FunctionsApp:
         first, _, rest = path.lstrip("/").partition("/")
         if path == API or path.startswith((f"{API}/", f"{API}:")):  # a colon: a method, such as :replay
             return self._apps["recordings"](environ, start_response)
-        if first in INTERNAL:
+        if first in self._by_name:
             environ = {
                 **environ,
                 "PATH_INFO": f"/{rest}",

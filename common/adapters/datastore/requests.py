@@ -116,17 +116,22 @@ class DatastoreRequests:
         ]
 
     def anybody_waits(self, now: datetime) -> bool:
-        """Whether any request, of whatever lane, may be claimed: one key is read."""
+        """Whether any request, of whatever lane, may be claimed."""
+        return self.waiting_since(now) is not None
+
+    def waiting_since(self, now: datetime) -> datetime | None:
+        """Since when the oldest that may be claimed has waited: one entry of an index is read."""
         query = self._client.query(
             kind=SYMBL_ASYNC_REQUEST.name,
             filters=[
                 PropertyFilter("status", "=", JobStatus.PENDING.value),
                 PropertyFilter("available_at", "<=", now),
             ],
+            projection=["available_at"],
             order=["available_at"],
         )
-        query.keys_only()
-        return next(iter(query.fetch(limit=1)), None) is not None
+        first = next(iter(query.fetch(limit=1)), None)
+        return first["available_at"] if first else None
 
     def due(self, *, now: datetime, limit: int) -> list[SymblAsyncRequest]:
         """Those that are owed a look, the longest overdue first."""

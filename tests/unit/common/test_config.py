@@ -68,3 +68,15 @@ def test_secrets_are_shown_nowhere() -> None:
 
     for shown in (repr(settings), str(settings), settings.model_dump_json(), complaint(**secrets, AUTH_MODE="open")):
         assert "s3cret" not in shown
+
+
+def test_a_function_does_without_the_secrets_that_are_withheld_from_it() -> None:
+    """What stands for one is random: it proves nothing to anybody."""
+    given = {name: value for name, value in SETTINGS.items() if name not in {"SYMBL_APP_SECRET", "WEBHOOK_SECRETS"}}
+    given["WITHHELD_SECRETS"] = "SYMBL_APP_SECRET, WEBHOOK_SECRETS"
+
+    once, again = read_settings(given), read_settings(given)
+
+    assert once.symbl_app_secret != again.symbl_app_secret
+    assert len(once.webhook_secrets[0].get_secret_value()) == 64
+    assert "WITHHELD_SECRETS: " in complaint(WITHHELD_SECRETS="SYMBL_API_URL")

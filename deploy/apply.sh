@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Plan and apply both configurations, as the build does:
+#
+#   deploy/apply.sh plan|apply|destroy PROJECT REGION [ENGINE_IMAGE@sha256:...]
+#
+# Settings of an installation lie in deploy/terraform/PROJECT.tfvars and deploy/terraform/platform/PROJECT.tfvars, where there are
+# any. Secrets are made by bootstrap.sh before their first use, so they are taken over into the state.
+set -euo pipefail
+what=${1:?usage: deploy/apply.sh plan|apply|destroy PROJECT REGION [ENGINE_IMAGE]}
+project=${2:?the project is missing} region=${3:?the region is missing} image=${4:-}
+cd "$(dirname "$0")/terraform"
+export TF_IN_AUTOMATION=1 TF_VAR_project="$project" TF_VAR_region="$region"
+
+settings=()
+use() { # DIRECTORY: its state, its settings
+  terraform -chdir="$1" init -input=false -reconfigure -backend-config="bucket=$project-calltrack-state"
+  settings=(-input=false)
+  if [ -f "$1/$project.tfvars" ]; then settings+=(-var-file="$project.tfvars"); fi
+}
+
+adopt_secrets() {
+  for secret in API_TOKEN_HASHES SHARE_SECRETS SYMBL_APP_ID SYMBL_APP_SECRET WEBHOOK_SECRETS; do
+    address="google_secret_manager_secret.of[\"$secret\"]"
+    if ! terraform state show "$address" >/dev/null 2>&1; then
+      id="calltrack-$(echo "$secret" | tr 'A-Z_' 'a-z-')"
+      terraform import "${settings[@]}" "$address" "projects/$project/secrets/$id" >/dev/null 2>&1 ||
+        echo "$id is not there yet: it is made now"
+    fi
+  done
+}
+
+keep_engine() { # without an image that is asked for, the one that runs
+  if [ -z "$image" ]; then image=$(terraform -chdir=platform output -raw engine_image 2>/dev/null || echo none); fi
+  if [ "${image#*@sha256:}" != "$image" ]; then export TF_VAR_engine_image="$image"; fi
+}
+
+case $what in
+plan | apply)
+  use .
+  adopt_secrets
+  terraform plan "${settings[@]}" -out=calltrack.tfplan
+  if [ "$what" = apply ]; then terraform apply -input=false calltrack.tfplan; fi
+  use platform
+  keep_engine
+  terraform -chdir=platform plan "${settings[@]}" -out=calltrack.tfplan
+  if [ "$what" = apply ]; then terraform -chdir=platform apply -input=false calltrack.tfplan; fi
+  ;;
+destroy)
+  use platform
+  terraform -chdir=platform destroy "${settings[@]}" -auto-approve
+  use .
+  if [ "${EVERYTHING:-no}" != yes ]; then # recordings and what was said in them outlive what worked on them
+    terraform state rm google_storage_bucket.recordings google_firestore_database.calls
+  fi
+  terraform apply "${settings[@]}" -var=protect=false -auto-approve # what is protected would refuse
+  terraform destroy "${settings[@]}" -var=protect=false -auto-approve
+  ;;
+*)
+  echo "plan, apply or destroy, not $what" >&2
+  exit 2
+  ;;
+esac
