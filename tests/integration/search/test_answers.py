@@ -156,7 +156,7 @@ def archives(draw: st.DrawFn) -> list[CallDocument]:
     return [draw(calls(number)) for number in range(draw(st.integers(0, 12)))]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     archive=archives(),
     asked=st.lists(queries(), min_size=8, max_size=8),
