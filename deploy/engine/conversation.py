@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from deploy.engine import ids
 from deploy.engine.analysis.analytics import Talk, analytics, shares, union
-from deploy.engine.analysis.entities import Entity, entities
+from deploy.engine.analysis.entities import Entity, entities, people_in
 from deploy.engine.analysis.heard import Heard, Span, Word
 from deploy.engine.analysis.messages import Message, sentences
 from deploy.engine.analysis.questions import questions
@@ -145,7 +145,8 @@ class _Writer:
         }
 
     def _topics(self) -> list[Json]:
-        names = [member.name for member in self._members.values()]
+        members = [member.name for member in self._members.values()]
+        names = [*members, *people_in(self._messages, members)]
         return [
             {
                 "id": self._id("topic", topic.text),

@@ -22,17 +22,22 @@ _FIRST_NINE = _TO_TWENTIETH.split()[:9]
 _ORDINALS = [*_TO_TWENTIETH.split(), *(f"twenty-{word}" for word in _FIRST_NINE), "thirtieth", "thirty-first"]
 _DAYS = [name.lower() for name in calendar.day_name]
 _MONTHS = [name.lower() for name in calendar.month_name]
-_COUNTS = {**{word: n for n, word in enumerate(_SMALL, 1)}, "a": 1, "an": 1, "the": 1, "a couple of": 2, "a few": 3}
+_LARGER = {"fifteen": 15, "twenty": 20, "twenty four": 24, "thirty": 30, "forty eight": 48, "sixty": 60, "ninety": 90}
+_COUNTS = {
+    **{word: n for n, word in enumerate(_SMALL, 1)}, **_LARGER,
+    "a": 1, "an": 1, "the": 1, "a couple of": 2, "a couple": 2, "a few": 3,
+}  # fmt: skip
 _DAY_PARTS = {"morning": 10, "noon": 12, "afternoon": 15, "evening": 19, "night": 20}
 _NOON = 12
 #: "At two" is in the afternoon, "at nine" in the morning: offices open at eight.
 _OPENING_HOUR = 8
+_CLOSING_HOUR = 17
 
 _DAY = "|".join(_DAYS)
 _MONTH = "|".join(_MONTHS[1:])
 _ORDINAL = "|".join(word.replace("-", "[ -]") for word in reversed(_ORDINALS))
 _NTH = rf"(?P<nth>\d{{1,2}}(?:st|nd|rd|th)?|{_ORDINAL})"
-_COUNT = r"\d+|a couple of|a few|an?|the|" + "|".join(_SMALL)
+_COUNT = r"\d+|a couple of|a couple|a few|" + "|".join((*reversed(_LARGER), *_SMALL)) + "|an?|the"
 _UNITS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30}
 _PART = r"(?:\s+(?:in the\s+)?(?P<part>morning|afternoon|evening|night))?"
 _CLOCK = (
@@ -49,6 +54,11 @@ _SPOKEN = [
         "weekday",
         rf"\b(?:(?P<which>next|this|last|coming)\s+)?(?P<day>{_DAY})s?(?:,?\s+(?:the\s+)?{_MONTH_DAY})?{_PART}{_CLOCK}",
     ),
+    ("day_of_month", rf"\b(?:{_DAY}),?\s+the\s+{_NTH}\b(?!\s+of\b){_PART}{_CLOCK}"),
+    (
+        "day_of_month",
+        rf"\b(?:by|on|before|until|after)\s+the\s+{_NTH}(?=[.,?!;]|$|\s+(?:at|and|so|to|in|for)\b){_PART}{_CLOCK}",
+    ),
     ("date", rf"\b{_MONTH_DAY}\b{_YEAR}{_PART}{_CLOCK}"),
     ("date", rf"\b(?:the\s+)?{_NTH}\s+of\s+(?P<month>{_MONTH})\b{_YEAR}{_PART}{_CLOCK}"),
     (
@@ -58,6 +68,16 @@ _SPOKEN = [
             r"(?P<unit>minute|hour|day|week|month)s?\b(?!\s+later)"
         ),
     ),
+    ("within", rf"\b(?P<count>{_COUNT})\s+(?P<unit>day|week|month)s?\s+from\s+(?:now|today)\b"),
+    (
+        "rest",
+        (
+            r"\b(?:(?:by|before|at|around|until) (?P<noon>noon|midday|(?:the )?(?:close|end) of business)"
+            r"|(?:over|on|at|by|before) (?P<weekend>(?:this |the )?weekend)|(?P<span>this (?:week|weekend|month)))\b"
+            rf"(?!\s+(?:on\s+)?(?:today|tomorrow|{_DAY})\b)"
+        ),
+    ),
+    ("morrow", r"(?:(?<=you )|(?<=back )|(?<=thing ))in the morning\b"),
     (
         "coming",
         (
@@ -174,6 +194,36 @@ def _coming(match: re.Match[str], now: datetime) -> Read:
     return _at(now + timedelta(days=days + (7 if match["after"] and unit == "week" else 0)), _NOON), False
 
 
+def _day_of_month(match: re.Match[str], now: datetime) -> Read:
+    """The next day of that number: "the fifth" on the tenth is in the month that follows."""
+    day = _nth(match["nth"])
+    first = now.replace(day=1)
+    for months in range(3):
+        month = first + timedelta(days=31 * months)
+        if day <= calendar.monthrange(month.year, month.month)[1]:
+            at = month.replace(day=day)
+            if at.date() >= now.date():
+                return _at_clock(match, at)
+    return None
+
+
+def _rest(match: re.Match[str], now: datetime) -> Read:
+    """What is left of the day, the week or the month."""
+    if match["noon"]:
+        hour = _CLOSING_HOUR if "business" in match["noon"].lower() else _NOON
+        return _at(now if now.hour < hour else now + timedelta(days=1), hour), True
+    span = (match["weekend"] or match["span"]).lower()
+    if span.endswith("month"):
+        return _at(now.replace(day=calendar.monthrange(now.year, now.month)[1]), _NOON), False
+    last = "saturday" if span.endswith("weekend") else "friday"
+    return _at(now + timedelta(days=(_DAYS.index(last) - now.weekday()) % 7), _NOON), False
+
+
+def _morrow(match: re.Match[str], now: datetime) -> Read:
+    del match
+    return _at(now + timedelta(days=1), _DAY_PARTS["morning"]), True
+
+
 def _now(match: re.Match[str], now: datetime) -> Read:
     del match
     return now, True
@@ -185,6 +235,9 @@ _READERS = {
     "date": _date,
     "within": _within,
     "coming": _coming,
+    "day_of_month": _day_of_month,
+    "rest": _rest,
+    "morrow": _morrow,
     "now": _now,
 }
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from deploy.engine.analysis.dates import dates_in
@@ -22,6 +22,12 @@ _STATE = (
     "|Virginia|Washington|West Virginia|Wisconsin|Wyoming"
 )
 _NAME = r"[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?"
+_FULL_NAME = r"[A-Z][a-z]+\s+[A-Z][a-z]+"
+#: Who is named right after what they are: "the manager, Denise, is out".
+_ROLE = (
+    r"(?:manager|supervisor|colleague|coworker|boss|assistant|technician|agent|adjuster|representative|wife|husband|partner"
+    r"|son|daughter|brother|sister|mother|father|friend|neighbor|lawyer|accountant|landlord|dentist)"
+)
 _RULES = [
     ("money", "amount", re.compile(
         rf"[$£€]\s?\d[\d,]*(?:\.\d+)?|\b(?:\d[\d,]*(?:\.\d+)?|{_NUMBER}(?:[\s-]+(?:and\s+)?{_NUMBER})*)\s+(?:dollars?|cents|euros?|pounds)\b",
@@ -38,6 +44,9 @@ _RULES = [
     ("location", "state", re.compile(rf"\b(?:{_STATE})\b")),
     ("person", "name", re.compile(rf"\b(?i:my name is)\s+(?P<value>{_NAME})")),
     ("person", "name", re.compile(rf"\b(?i:this is|I am|I'm)\s+(?P<value>{_NAME})(?=[,.\s]|$)")),
+    ("person", "name", re.compile(
+        rf"\b(?i:it's|it is|(?:speaking|talking) (?:with|to)|talk to|ask for|name's)\s+(?P<value>{_FULL_NAME})")),
+    ("person", "name", re.compile(rf"\b(?i:{_ROLE}),?\s+(?P<value>{_NAME})\b")),
     ("person", "name", re.compile(r"\b(?:(?:Mr|Mrs|Ms|Dr)\.?|Mister|Miss|Doctor)\s+(?P<value>[A-Z][a-z]+)")),
 ]  # fmt: skip
 _NO_NAMES = {
@@ -86,8 +95,17 @@ def entities(
     return sorted(_once(found), key=lambda entity: (entity.message.start, entity.offset, entity.type))
 
 
-def _by_rule(message: Message) -> Iterator[Entity]:
+def people_in(messages: Sequence[Message], members: Sequence[str]) -> list[str]:
+    """The names of people who are spoken of, or say who they are; *members* are known already."""
+    found = (e for m in messages for e in (*_by_rule(m, kinds=("person",)), *_by_name(m, members)))
+    return sorted({entity.text for entity in found if entity.type == "person"})
+
+
+def _by_rule(message: Message, kinds: Collection[str] = ()) -> Iterator[Entity]:
+    """By every rule, or those of *kinds* alone."""
     for type_, sub_type, pattern in _RULES:
+        if kinds and type_ not in kinds:
+            continue
         for match in pattern.finditer(message.text):
             group = "value" if match.groupdict().get("value") else 0
             text = match[group]

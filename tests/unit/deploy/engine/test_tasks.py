@@ -45,7 +45,7 @@ def test_a_task_is_found_with_its_owner_and_date(text: str, expected: tuple[str,
     [
         "If this is not fixed today, I will cancel my account and file a complaint.",
         "I am very disappointed and I will switch to another company if she does not.",
-        "Then we will send a technician.",
+        "And if it is still not working? Then we will send a technician.",
         "I will put that on the calendar.",
         "I will make a note of that.",
         "I can help with that.",
