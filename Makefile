@@ -3,6 +3,8 @@ PYTHON ?= python3
 REGION ?= us-central1
 BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
+# Every process starts sooner where bytecode is kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run engine test lint format bench soak audit terraform package deploy apply destroy screenshots openapi lock clean \

@@ -63,7 +63,8 @@ class Reading:
         if page.next_key:
             answer["next_page_token"] = page_token(page.next_key, query)
         if query.count:
-            answer |= cast("RecordingsPage", _counted(search.count()))
+            are_all = query.after is None and page.next_key is None
+            answer |= cast("RecordingsPage", _counted(search.count(), shown=len(page.calls) if are_all else None))
         if query.explain:
             answer["explanation"] = search.explained()
         return answer
@@ -88,8 +89,8 @@ class Reading:
         return turns_of(messages, conversation)
 
 
-def _counted(count: int | None) -> dict[str, object]:
-    """`total_size` null: only opening every call could tell."""
+def _counted(count: int | None, *, shown: int | None) -> dict[str, object]:
+    """`total_size` null: only opening every call could tell, and not all of them are `shown`."""
     if count == COUNTED:
         return {"total_size": COUNTED - 1, "total_size_is_more": True}
-    return {"total_size": count}
+    return {"total_size": shown if count is None else count}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -76,6 +75,7 @@ class Sweeper:
         self.found: collections.Counter[str] = collections.Counter()
         self._inquiry = Inquiry(requests=self.requests, engine=self.engine)
         self._unanswered = 0
+        self._read_leases: list[Lease] | None = None
 
     def sweep(self) -> dict[str, int]:
         """Look at everything that is due; one fault does not keep the rest from its turn."""
@@ -313,10 +313,15 @@ class Sweeper:
         self.inbox.postpone(event.id, until=self.now + EVENT_REST)
         self.found["events_requeued"] += 1
 
-    @functools.cached_property
+    @property
     def _leases(self) -> list[Lease]:
-        """Read once, when what was due has been looked at: a slot that is freed after that wakes dispatch by itself."""
-        return self.slots.leases()
+        """Read once, when what was due has been looked at: a slot that is freed after that wakes dispatch by itself.
+
+        No `cached_property`: before Python 3.12 the one that reads makes those of all other sweeps wait.
+        """
+        if self._read_leases is None:
+            self._read_leases = self.slots.leases()
+        return self._read_leases
 
     def _free_orphans(self) -> None:
         requests = self.requests.get_many(sorted({lease.request_id for lease in self._leases}))

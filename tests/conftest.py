@@ -26,13 +26,15 @@ PROJECT = "calltrack-test"
 MEASURED = "measured"
 
 # A busy machine is no fault of the code: limits of time are the whole suite's.
-settings.register_profile("patient", deadline=None)
+# For a night: --hypothesis-profile=thorough.
+settings.register_profile("patient", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("patient")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two workers share the tests by files, so that what a file starts is started once.
+    """Workers share the tests by files, so that what a file starts is started once.
 
     What listens to the six real calls is one group, and comes first, since it takes longest.
     """

@@ -178,8 +178,9 @@ def a_wav(*, seconds: float = 0.5, channels: int = 2, rate: int = 8000, seed: in
         out.setnchannels(channels)
         out.setsampwidth(2)
         out.setframerate(rate)
-        frames = int(seconds * rate)
-        out.writeframes(b"".join(((i * 37 + seed) % 2000).to_bytes(2, "little") * channels for i in range(frames)))
+        period = b"".join(((i * 37 + seed) % 2000).to_bytes(2, "little") * channels for i in range(2000))
+        length = int(seconds * rate) * 2 * channels
+        out.writeframes((period * (length // len(period) + 1))[:length])
     return target.getvalue()
 
 

@@ -11,9 +11,10 @@ from typing import IO, Any
 from deploy.engine.analysis.heard import Listener
 from deploy.engine.analysis.replay import ReplayListener
 from deploy.engine.app import build_app
-from deploy.engine.errors import Conflict
+from deploy.engine.errors import Conflict, SettingsError
 from deploy.engine.instants import Clock, Wait, utc_now
 from deploy.engine.jobs import Analyst, Fetcher, audio_directory, audio_path, fetched_at_once, sweep_audio
+from deploy.engine.models import wrong_file
 from deploy.engine.settings import EngineSettings
 from deploy.engine.store import ACTIVE, Job, Store
 from deploy.engine.submission import Submission
@@ -202,10 +203,11 @@ def create_engine(
     *wait* lets seconds of the *clock* pass where a job is to last, or a fault makes an answer slow.
 
     Raises:
-        SettingsError: another engine uses the same state directory.
+        SettingsError: another engine uses the same state directory, or a file of the model is not the right one.
     """
+    listener = listener or _listener(settings)
     store = Store(settings.state)
-    engine = Engine(settings, store=store, listener=listener or _listener(settings), clock=clock, wait=wait)
+    engine = Engine(settings, store=store, listener=listener, clock=clock, wait=wait)
     if settings.faulty:
         from deploy.engine.faults.installation import install  # noqa: PLC0415 - only where faults are asked for
 
@@ -218,4 +220,7 @@ def _listener(settings: EngineSettings) -> Listener:
         return ReplayListener(settings.replay_dir)
     from deploy.engine.analysis.recognition import WhisperListener  # noqa: PLC0415 - replay needs none of it
 
+    problem = wrong_file(settings)
+    if problem:
+        raise SettingsError(problem)
     return WhisperListener(settings)

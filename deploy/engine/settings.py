@@ -63,7 +63,7 @@ class EngineSettings(BaseModel):
     start_after_s: float = Field(0.5, ge=0, le=3600)
 
     analyzer: Literal["whisper", "replay"] = "whisper"
-    model: Literal["tiny.en"] = "tiny.en"
+    model: Literal["tiny.en", "base.en", "small.en", "tiny", "base", "small"] = "tiny.en"
     model_dir: Path | None = None
     models_cache: Path = REPOSITORY / ".models"
     replay_dir: Path | None = None

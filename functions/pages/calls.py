@@ -139,18 +139,19 @@ def mistaken(text: str, *, column: str, suggestion: str | None = None) -> Mistak
 
 
 def call_rows(
-    calls: Iterable[CallDocument], requests: Mapping[RecordingId, SymblAsyncRequest], *, asked: Node
+    calls: Iterable[CallDocument],
+    requests: Mapping[RecordingId, SymblAsyncRequest],
+    *,
+    asked: Node,
+    kept: Mapping[str, str],
 ) -> list[CallRow]:
-    """The rows in the order of `calls`; one whose request is gone is left out."""
-    return [_row(call, requests[call.recording_id], asked) for call in calls if call.recording_id in requests]
+    """The rows in the order of `calls`; one whose request is gone is left out. `kept` goes along to other searches."""
+    return [_row(call, requests[call.recording_id], asked, kept) for call in calls if call.recording_id in requests]
 
 
-def chips(query: ListQuery) -> list[Chip]:
+def chips(query: ListQuery, kept: Mapping[str, str]) -> list[Chip]:
     """The conditions of a search, each of which can be taken off."""
-    order: Parameters = {} if query.order == DEFAULT_ORDER else {"order_by": query.order}
-    return [
-        Chip(text=term.text, without={**_search(term.rest), **order}, rest=term.rest) for term in terms_of(query.asked)
-    ]
+    return [Chip(text=term.text, without=_search(term.rest, kept), rest=term.rest) for term in terms_of(query.asked)]
 
 
 def with_counts(taken_off: Iterable[Chip], counts: Iterable[int | None]) -> list[Chip]:
@@ -161,10 +162,10 @@ def with_counts(taken_off: Iterable[Chip], counts: Iterable[int | None]) -> list
     ]
 
 
-def _search(node: Node) -> Parameters:
-    """The parameters of a search."""
+def _search(node: Node, kept: Mapping[str, str]) -> Parameters:
+    """The parameters of a search, in the order and with the size of this one."""
     text = as_people_write(node)
-    return {"filter": text} if text else {}
+    return {**({"filter": text} if text else {}), **{name: kept[name] for name in kept if name != "filter"}}
 
 
 def sortings(query: ListQuery, kept: Mapping[str, str]) -> list[Sorting]:
@@ -192,7 +193,8 @@ def found_in_words(count: int | None, *, shown: int, first: bool, more: bool) ->
     if count is None and first and not more:
         return plural(shown, "call")
     if count is None:
-        return f"{plural(shown, 'call')} here{', and more' if more else ''}"
+        onwards = ", and more; how many, only opening each of them would tell" if more else ""
+        return f"{plural(shown, 'call')} here{onwards}"
     return _in_words(count)
 
 
@@ -202,19 +204,19 @@ def _in_words(count: int) -> str:
     return plural(count, "call")
 
 
-def _row(call: CallDocument, request: SymblAsyncRequest, asked: Node) -> CallRow:
+def _row(call: CallDocument, request: SymblAsyncRequest, asked: Node, kept: Mapping[str, str]) -> CallRow:
     looked_for = marking.asked(asked)
     return CallRow(
         id=call.recording_id,
         name=call.name,
-        company=_narrowing(asked, Facet.COMPANY, call.company),
-        agents=tuple(_narrowing(asked, Facet.AGENT, name) for name in call.agents),
+        company=_narrowing(asked, kept, Facet.COMPANY, call.company),
+        agents=tuple(_narrowing(asked, kept, Facet.AGENT, name) for name in call.agents),
         started=moment(call.started_at, call.timezone_offset),
         length=length(timedelta(seconds=call.duration_s)),
         status=status_of(request),
         ribbon=ribbon_of(call),
         mood=mood(call.polarity) if call.polarity is not None else None,
-        trackers=tuple(_narrowing(asked, Facet.TRACKER, name) for name in call.trackers),
+        trackers=tuple(_narrowing(asked, kept, Facet.TRACKER, name) for name in call.trackers),
         results=_results(request),
         hits=tuple(
             Hit(
@@ -242,12 +244,12 @@ def _excerpt(text: str, spans: Sequence[tuple[int, int]]) -> tuple[tuple[str, bo
     return (*before, *marking.pieces(text[start:end], kept), *after)
 
 
-def _narrowing(asked: Node, facet: Facet, name: str) -> Narrowing:
+def _narrowing(asked: Node, kept: Mapping[str, str], facet: Facet, name: str) -> Narrowing:
     value = value_of(facet, name)
     if says(asked, facet, value):
         return Narrowing(text=name, search=None)
     found = narrowed(asked, facet, value.condition)
-    return Narrowing(text=name, search=_search(found) if found is not None else None)
+    return Narrowing(text=name, search=_search(found, kept) if found is not None else None)
 
 
 def _results(request: SymblAsyncRequest) -> str:
@@ -276,8 +278,11 @@ class Paging:
 
     @property
     def context(self) -> dict[str, str]:
-        """What goes along to a call's page: by it that page knows what to mark, and what stands beside the call."""
-        return {name: value for name, value in self.kept.items() if name != "page_size"}
+        """What goes along to a call's page: by it that page knows what to mark, and what stands beside the call.
+
+        The order is always told: without it, a call of the bare list would be one that was opened from nowhere.
+        """
+        return {"order_by": DEFAULT_ORDER, **{name: value for name, value in self.kept.items() if name != "page_size"}}
 
     @property
     def is_first(self) -> bool:

@@ -56,6 +56,7 @@ class FacetBar:
     lists: tuple[FacetList, ...]
     rest: str
     is_counted: bool
+    lacks_counts: bool  #: whether some value is offered of which no token tells how many calls have it
 
 
 def facet_bar(asked: Node, counted: Iterable[Offer] | None) -> FacetBar:
@@ -63,11 +64,12 @@ def facet_bar(asked: Node, counted: Iterable[Offer] | None) -> FacetBar:
     rest = asked
     for facet in Facet:
         rest = without(rest, facet)
-    found = offers(asked, Facet, {}) if counted is None else counted
+    found = list(offers(asked, Facet, {}) if counted is None else counted)
     return FacetBar(
         lists=tuple(_list(offer, is_counted=counted is not None) for offer in found),
         rest=as_people_write(rest),
         is_counted=counted is not None,
+        lacks_counts=counted is not None and any(choice.count is None for offer in found for choice in offer.choices),
     )
 
 

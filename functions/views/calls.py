@@ -75,9 +75,10 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
     search = Search(index=s.search, requests=s.requests, query=query.asked)
     page = search.page(size=query.size, after=query.after, order=ORDERS[query.order])
     requests = s.requests.get_many([request_id_of(call.recording_id) for call in page.calls])
-    rows = call_rows(page.calls, {job.recording_id: job for job in requests.values()}, asked=query.asked)
+    kept = _kept(request, query)
+    rows = call_rows(page.calls, {job.recording_id: job for job in requests.values()}, asked=query.asked, kept=kept)
     first, more = query.after is None, page.next_key is not None
-    conditions = chips(query)
+    conditions = chips(query, kept)
     if conditions and first and not rows:
         conditions = with_counts(conditions, _facet_reader(s).count([chip.rest for chip in conditions]))
     shows_counts = request.args.get("counts") == "true"
@@ -89,12 +90,12 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
         bar=facet_bar(query.asked, _facets(s, query) if shows_counts else None),
         found=found_in_words(search.count(), shown=len(rows), first=first, more=more),
         order=order_in_words(query),
-        sortings=sortings(query, _kept(request, query)),
+        sortings=sortings(query, kept),
         paging=Paging(
             token=request.args.get("page_token"),
             trail=tuple(request.args.getlist("trail")),
             next_token=page_token(page.next_key, query) if page.next_key else None,
-            kept=_kept(request, query),
+            kept=kept,
         ),
         public_base_url=s.settings.public_base_url,
     )
@@ -132,7 +133,7 @@ def _facets(s: Services, query: ListQuery) -> list[Offer]:
 
 def _kept(request: flask.Request, query: ListQuery) -> dict[str, str]:
     """Parameters that go along from page to page."""
-    return {name: request.args[name] for name in ("order_by", "page_size") if name in request.args} | (
+    return {name: request.args[name] for name in ("order_by", "page_size") if request.args.get(name)} | (
         {"filter": query.filter} if query.filter else {}
     )
 

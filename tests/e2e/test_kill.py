@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import requests
 
 from deploy.local.samples import SampleLoader
@@ -32,18 +31,12 @@ def assert_each_once(recordings: list[dict[str, Any]], engine: EngineView) -> No
     assert sorted(submitted) == sorted(recording["request"]["id"] for recording in recordings)
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        (('"event": "slot_claimed"', 2), ('"event": "job_accepted"', 2)),
-        (('"event": "job_accepted"', 1), ('"event": "job_completed"', 2)),
-    ],
-)
-def test_the_functions_killed_twice_lose_nothing(
-    local_settings: LocalSettings,
-    run_process: Callable[..., Process],
-    first: tuple[str, int],
-    second: tuple[str, int],
+#: What the log says, and how often, before each death.
+DEATHS = [('"event": "slot_claimed"', 2), ('"event": "job_accepted"', 2), ('"event": "job_completed"', 2)]
+
+
+def test_the_functions_killed_thrice_lose_nothing(
+    local_settings: LocalSettings, run_process: Callable[..., Process]
 ) -> None:
     """The functions die right after a claim, an acceptance, a completion; the rest of the stack lives on."""
     clock = FastClock(SPEED)
@@ -55,7 +48,7 @@ def test_the_functions_killed_twice_lose_nothing(
         functions.wait_for("Functions ready")
         sender = threading.Thread(target=_load_until_taken, args=(stack.url,), daemon=True)
         sender.start()
-        for pattern, times in (first, second):
+        for pattern, times in DEATHS:
             functions.wait_for(pattern, times=times)
             functions.kill()
             functions = run_process(*serve, **stack.environment)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+#: No call takes as long: who has not come to the next one by then waits for something that will not happen.
+PATIENCE_S = 60.0
+
 _here = threading.local()
 
 
@@ -32,7 +35,7 @@ class Actor:
         self._go.acquire()
         self._back.acquire()
         threading.Thread(target=self._run, name=name, daemon=True).start()
-        self._back.acquire()
+        self._await()
 
     def __repr__(self) -> str:
         return f"<{self.name}, before {self.next_call}>"
@@ -41,7 +44,7 @@ class Actor:
         """Make the next call, with this fate, and come to the one after it."""
         self._fate = fate
         self._go.release()
-        self._back.acquire()
+        self._await()
 
     def die(self) -> None:
         """The process ends where it stands."""
@@ -58,6 +61,10 @@ class Actor:
         if self._dies:
             raise Died
         return self._fate
+
+    def _await(self) -> None:
+        """Until it stands before a call, or has ended."""
+        assert self._back.acquire(timeout=PATIENCE_S), f"{self!r} hangs: does it wait for another, who stands still?"
 
     def _run(self) -> None:
         _here.actor = self

@@ -284,7 +284,7 @@ def _word(text: str, *, prefix: bool, by: Role | None) -> tuple[Branches, Branch
         exactly = _having(Token(term(folded, by=by), is_term=True))
         return exactly, exactly
     found = _having(Token(prefix_term(folded), is_term=True))
-    return found, found if by is None and len(folded) in PREFIX_LENGTHS else _NONE
+    return found, found if by is None and len(folded) <= PREFIX_LENGTHS[-1] else _NONE
 
 
 def _tracker(wanted: Tracker) -> tuple[Branches, Branches]:

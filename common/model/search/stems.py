@@ -18,7 +18,8 @@ _one_at_a_time = threading.Lock()  # a stemmer keeps the word that it works on i
 
 def folded_words(text: str) -> list[str]:
     """The words of a text in order, as they are compared: "Didn't we, Müller?" is didn't, we, muller."""
-    return [fold(word) for word in words_of(text)]
+    words = words_of(text)
+    return list(words) if text.isascii() else [fold(word) for word in words]  # words have no case
 
 
 def fold(word: str) -> str:

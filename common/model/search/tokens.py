@@ -5,7 +5,7 @@ call that a query means has every token that the plan asks for.
 
 Terms   s:cancel                    some word has this stem
         s:customer:cancel           ... in a turn of such a speaker
-        p:can  p:cance              some word begins with these three, these five letters
+        p:can  p:canc  p:cance      some word begins with these letters: three to ten of them
         w:late fee                  these words follow each other, as they are
         w:*                         which ones do is left out: there are too many of them
 Facets  agent:maria reyes           a value of a facet; likewise topic:billing, has:summary ...
@@ -30,17 +30,19 @@ if TYPE_CHECKING:
 
     from common.model.search.document import CallDocument
 
-#: An entity may have 20,000 index entries (https://cloud.google.com/datastore/docs/concepts/limits). A term has one, a
-#: facet eight: lists are sorted by what goes with it.
+#: An entity may have 20,000 index entries (https://cloud.google.com/datastore/docs/concepts/limits), a few of which are
+#: its dates and figures. A term has one, a facet eight: lists are sorted by what goes with it.
+MOST_ENTRIES = 19_900
+ENTRIES_OF_A_FACET = 8
 MOST_FACETS = 1_000
-MOST_TERMS = 11_000
 #: An indexed text may have 1,500 bytes; what is longer is told apart by its document.
 MOST_CHARACTERS = 120
 #: Of a call that has it, no token says which words follow each other.
 PAIRS_LEFT_OUT = "w:*"
 #: True of every call: what a list without a filter asks for.
 EVERY_CALL = "all"
-PREFIX_LENGTHS = (3, 5)
+#: The beginnings of a word that have a token. Words that share ten letters are forms of one word, nearly always.
+PREFIX_LENGTHS = range(3, 11)
 _SHARES = tuple(step / 20 for step in range(1, 20))
 #: The steps at which a figure is indexed; between two of them the document itself is asked.
 LADDERS: Mapping[Figure, Sequence[float]] = {
@@ -54,16 +56,19 @@ LADDERS: Mapping[Figure, Sequence[float]] = {
 SECONDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 
 
-def entry_of(document: CallDocument, *, most_terms: int = MOST_TERMS) -> IndexEntry:
-    """The document as it is stored.
+def entry_of(document: CallDocument, *, most_terms: int | None = None) -> IndexEntry:
+    """The document as it is stored; with so many terms, or as many as its facets leave room for.
 
     Whatever an engine answers, it can be stored: of a call with more tokens than an entity may index, pairs of words
-    are left out first, all of them; then beginnings of words, then who said what; and topics before other facets.
+    are left out first, all of them; then beginnings of words, the long ones first, then who said what; and topics
+    before other facets.
     """
     facets = sorted(facets_of(document), key=lambda token: (token.startswith("topic:"), token))[:MOST_FACETS]
+    most_terms = most_terms or MOST_ENTRIES - ENTRIES_OF_A_FACET * len(facets)
     found, pairs = terms_of(document), pairs_of(document)
     found |= pairs if len(found) + len(pairs) <= most_terms else {PAIRS_LEFT_OUT}
-    terms = sorted(found, key=lambda token: (token.startswith("p:"), token.count(":"), token))
+    if len(found) > most_terms:
+        found = frozenset(sorted(found, key=_expendable)[:most_terms])
     return IndexEntry(
         recording_id=document.recording_id,
         company=document.company,
@@ -71,22 +76,24 @@ def entry_of(document: CallDocument, *, most_terms: int = MOST_TERMS) -> IndexEn
         created_at=document.created_at,
         duration_s=document.duration_s,
         polarity=document.polarity,
-        terms=tuple(sorted(terms[:most_terms])),
+        terms=tuple(sorted(found)),
         facets=tuple(sorted(facets)),
         document=document.packed(),
     )
 
 
 def terms_of(document: CallDocument) -> frozenset[str]:
-    """The tokens of the words that were said and written: about three per different word."""
-    found: set[str] = set()
-    for word in folded_words(document.about):
-        _add_word(found, word)
+    """The tokens of the words that were said and written: about five per different word."""
+    said: dict[Role, set[str]] = {}
     for turn in document.turns:
-        for word in folded_words(turn.text):
-            _add_word(found, word)
-            found.add(term(word, by=turn.role))
-    return frozenset(found)
+        said.setdefault(turn.role, set()).update(folded_words(turn.text))
+    words = set(folded_words(document.about)).union(*said.values())
+    beginnings = {word[:length] for word in words for length in PREFIX_LENGTHS if length <= len(word)}
+    return frozenset({
+        *map(term, words),
+        *(f"p:{beginning}" for beginning in beginnings),
+        *(term(word, by=role) for role, theirs in said.items() for word in theirs),
+    })  # fmt: skip
 
 
 def pairs_of(document: CallDocument) -> frozenset[str]:
@@ -113,8 +120,7 @@ def term(word: str, *, by: Role | None = None) -> str:
 
 def prefix_term(folded: str) -> str:
     """The longest indexed beginning of a folded prefix of at least three letters."""
-    length = max(length for length in PREFIX_LENGTHS if length <= len(folded))
-    return f"p:{folded[:length]}"
+    return f"p:{folded[: PREFIX_LENGTHS[-1]]}"
 
 
 def facets_of(document: CallDocument) -> frozenset[str]:
@@ -195,6 +201,8 @@ def fold_all(text: str) -> str:
     return fold(" ".join(text.split()))
 
 
-def _add_word(found: set[str], word: str) -> None:
-    found.add(term(word))
-    found |= {f"p:{word[:length]}" for length in PREFIX_LENGTHS if len(word) >= length}
+def _expendable(token: str) -> tuple[int, int, str]:
+    """In the order of this, terms are kept."""
+    if token.startswith("p:"):
+        return 2, len(token), token
+    return token.count(":") - 1, 0, token

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 SCHEMA_VERSION: Final = 1
@@ -301,7 +301,7 @@ class Write:
         """Drop index entries, each of them property number, value and path."""
         self.connection.executemany("DELETE FROM entry WHERE property = ? AND value = ? AND path = ?", rows)
 
-    def add_entries(self, rows: list[tuple[int, bytes, bytes]]) -> None:
+    def add_entries(self, rows: Iterable[tuple[int, bytes, bytes]]) -> None:
         """Add index entries, each of them property number, value and path."""
         self.connection.executemany("INSERT INTO entry VALUES (?, ?, ?)", rows)
 

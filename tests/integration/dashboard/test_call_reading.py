@@ -220,6 +220,17 @@ def test_a_call_leads_to_those_beside_it(
     assert len(found) - len(alone) in {1, 2}
 
 
+def test_a_call_of_the_bare_list_leads_to_those_beside_it(client: FlaskClient, three: list[str]) -> None:
+    """Without a filter too: the list's links say which list it is; a link from elsewhere names none."""
+    link = next(link for link in opened(client, "/calls").links if link.startswith(f"/calls/{three[1]}"))
+    page = opened(client, link)
+
+    beside = {link["rel"]: urlsplit(link["href"]).path for link in page.all("a") if "rel" in link}
+    assert "2 of 4" in page.text
+    assert beside["prev"] == f"/calls/{three[0]}"
+    assert not any("rel" in link for link in opened(client, f"/calls/{three[1]}").all("a"))
+
+
 def test_where_only_opening_calls_tells_the_next_one_is_known(client: FlaskClient, three: list[str]) -> None:
     """A phrase is not in the index: the way onwards is there, and nothing is counted."""
     page = Page(client.get(f"/calls/{three[0]}", query_string={"filter": '"bank account"'}, headers=BROWSER).text)

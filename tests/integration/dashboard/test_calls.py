@@ -6,6 +6,7 @@ import dataclasses
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -180,6 +181,36 @@ def test_the_list_is_sorted_by_plain_links(client: FlaskClient, rows: CallRows) 
     assert "Double charge" in unhappiest.text[unhappiest.text.index("the unhappiest first") :][:300]
     assert "is:completed" in {box.get("value") for box in unhappiest.all("input")}
     assert "/calls?order_by=sentiment+asc" in unhappiest.links  # the condition taken off
+
+
+def test_what_cannot_be_counted_says_so(client: FlaskClient, rows: CallRows) -> None:
+    """Of a phrase, tokens do not tell how many calls have it: neither of all calls, nor of those with a value."""
+    for number in range(1, 4):
+        rows.put_sample(sample_calls()[1], number=number)
+    phrase = " ".join(sample_calls()[1].truth["turns"][0]["text"].split()[:3]).strip(".,")
+
+    some = opened(client, f'/calls?page_size=2&counts=true&filter="{phrase}"')
+    all_of_them = opened(client, f'/calls?filter="{phrase}"')
+
+    assert "2 calls here, and more; how many, only opening each of them would tell" in some.text
+    assert "(—)" in some.text
+    assert "—: how many calls have it, only opening them would tell." in some.text
+    assert "3 calls, the latest first" in all_of_them.text
+    assert "only opening" not in all_of_them.text
+
+
+def test_a_value_in_a_row_keeps_order_and_size(client: FlaskClient, rows: CallRows) -> None:
+    """Company, agent and trackers lead to the calls that share them, sorted as before and as many on a page."""
+    rows.put_sample(sample_calls()[0])
+
+    page = opened(client, "/calls?order_by=duration+desc&page_size=20&filter=is:completed")
+    values = [parse_qs(urlsplit(link["href"]).query) for link in page.all("a") if link.get("class") == "value"]
+
+    assert len(values) > 2
+    assert all((value["order_by"], value["page_size"]) == (["duration desc"], ["20"]) for value in values)
+    assert all(value["filter"][0].startswith("is:completed ") for value in values)
+    (without,) = (link["href"] for link in page.all("a") if link.get("aria-label", "").startswith("Search without"))
+    assert parse_qs(urlsplit(without).query) == {"order_by": ["duration desc"], "page_size": ["20"]}
 
 
 def test_a_query_that_cannot_be_read_stays_in_its_box(client: FlaskClient) -> None:

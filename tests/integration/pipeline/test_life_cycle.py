@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HUNT = int(os.environ.get("LIFE_CYCLE_HUNT", "0"))
-EXAMPLES, STEPS = (HUNT, 80) if HUNT else (40, 50)
+EXAMPLES, STEPS = (HUNT, 80) if HUNT else (30, 50)
 #: No run of a function outlives this: Cloud Run ends it.
 LONGEST_RUN = timedelta(seconds=200)
 ENDED = [JobStatus.COMPLETED, JobStatus.FAILED]
@@ -332,3 +332,15 @@ def test_a_young_job_that_cannot_be_found_yet_keeps_its_slot(datastore_server: D
         story.laws.hold()
 
     assert story.request.status is JobStatus.SCHEDULED
+
+
+def test_no_sweep_waits_for_another(datastore_server: DatastoreServer) -> None:
+    """One that hangs in a call, whichever, keeps none that starts after it from its end."""
+    world = Story(datastore_server, stand_before).world
+    slow = Actor("slow sweep", world.sweep, born=world.clock())
+    while slow.next_call:
+        quick = Actor("quick sweep", world.sweep, born=world.clock())
+        while quick.next_call:
+            quick.go_on()
+        assert quick.error is None
+        slow.go_on()

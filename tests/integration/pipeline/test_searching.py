@@ -78,6 +78,8 @@ def test_a_list_counts_explains_and_sorts(installation: Installation, call: str)
     answer = installation.get("?filter=supervisor&count=true&explain=true").get_json()
     assert (answer["total_size"], answer["explanation"]["calls_read"]) == (1, 1)
     assert answer["explanation"]["branches"][0]["required"] == ["s:supervisor"]
+    phrase = installation.get('?filter="speak to a supervisor"&count=true').get_json()
+    assert phrase["total_size"] == 1  # no token tells; but they are all on the page
 
     assert installation.get("?order_by=duration desc&filter=agent:brooks").get_json()["recordings"][0]["id"] == call
     refused = installation.get("?order_by=duration&filter=supervisor")

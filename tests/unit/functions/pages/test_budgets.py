@@ -148,7 +148,7 @@ def test_a_page_of_fifty_calls_is_twenty_five_kilobytes() -> None:
         )
         for number, id_ in enumerate(jobs)
     ]
-    rows = call_rows(calls, jobs, asked=EVERYTHING)
+    rows = call_rows(calls, jobs, asked=EVERYTHING, kept={})
     paging = Paging(token=None, trail=(), next_token="t" * 200, kept={})
 
     page = Site().page(
