@@ -98,9 +98,9 @@ def _view(route: Route) -> Callable[..., ResponseReturnValue]:
 def _api() -> Api:
     from functions.api.of_companies import OPERATIONS  # noqa: PLC0415  # programs pay for it
     from functions.api.serving import Api  # noqa: PLC0415  # likewise
-    from functions.views.companies import VIEWS  # noqa: PLC0415  # likewise
+    from functions.views import checkup, companies  # noqa: PLC0415  # likewise
 
-    return Api(OPERATIONS, VIEWS)
+    return Api(OPERATIONS, {**companies.VIEWS, **checkup.VIEWS})
 
 
 def _site() -> Site:

@@ -1,12 +1,15 @@
-"""How a transcript is scored against the truth: words folded to one form, then edit distance.
+"""How what was heard is scored against the truth: words by edit distance, speakers by time.
 
-Folded are case, punctuation, contractions and numbers; every digit counts as a word, so "$95", "ninety five dollars"
-and "95 dollars" are the same three words however they are written.
+Words are folded to one form first: case, punctuation, contractions and numbers; every digit counts as a word, so "$95",
+"ninety five dollars" and "95 dollars" are the same three words however they are written.
 """
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 _UNDER_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -49,6 +52,38 @@ def word_errors(truth: str, heard: str) -> Score:
     """Score *heard* against *truth*."""
     wanted, got = normalised(truth), normalised(heard)
     return Score(errors=_distance(wanted, got), words=len(wanted))
+
+
+#: Seconds before and after each true change of speaker that do not count, as in NIST's evaluations.
+COLLAR_S = 0.25
+_TICKS_PER_S = 100
+Turns = Sequence[tuple[float, float]]
+
+
+def diarization_error(truth: Sequence[Turns], found: Sequence[Turns], duration: float) -> float:
+    """The share of true talking time that is missed, made up or given to another: 0 for none, may exceed 1.
+
+    Speakers are matched so that least is wrong. Where two talk at once, both count.
+    """
+    ticks = round(duration * _TICKS_PER_S) + 1
+    counts = np.ones(ticks, dtype=bool)
+    for edge in (edge for turns in truth for turn in turns for edge in turn):
+        first, last = (round((edge + side * COLLAR_S) * _TICKS_PER_S) for side in (-1, 1))
+        counts[max(0, first) : last] = False
+    wanted, got = (np.stack([_mask(turns, ticks) for turns in side])[:, counts] for side in (truth, found or [[]]))
+    together = (wanted[:, None] & got[None]).sum(axis=2)
+    short, long = sorted(together.shape)
+    rows = together if together.shape[0] == short else together.T
+    right = max(rows[range(short), choice].sum() for choice in map(list, itertools.permutations(range(long), short)))
+    talking = wanted.sum(axis=0)
+    return float((np.maximum(talking, got.sum(axis=0)).sum() - right) / talking.sum())
+
+
+def _mask(turns: Turns, ticks: int) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    mask = np.zeros(ticks, dtype=bool)
+    for start, end in turns:
+        mask[round(start * _TICKS_PER_S) : round(end * _TICKS_PER_S)] = True
+    return mask
 
 
 def normalised(text: str) -> list[str]:

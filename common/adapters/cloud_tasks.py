@@ -65,6 +65,10 @@ class CloudTaskQueue:
         self._target = target_base_url
         self._service_account = service_account
 
+    def state_of(self, stage: Stage) -> str:
+        """RUNNING, PAUSED or DISABLED; raises Google's errors where the queue cannot be looked at."""
+        return self._client.get_queue(name=self._parents[stage], retry=None, timeout=4.0).state.name
+
     def enqueue(self, task: Task) -> None:
         """Create the task; that it exists already is as good.
 

@@ -278,6 +278,22 @@ class SharedAnswer(TypedDict):
     allowed_origins: list[str]
 
 
+class CheckAnswer(TypedDict):
+    """How one part of the installation is: what was found, and what to do where that is not well."""
+
+    name: str
+    ok: bool
+    found: str
+    mend: str | None
+
+
+class Checkup(TypedDict):
+    """All of them; `ok` where each is."""
+
+    ok: bool
+    checks: list[CheckAnswer]
+
+
 class RejectionAnswer(TypedDict):
     """An object of the bucket that did not become a recording, with the mend."""
 

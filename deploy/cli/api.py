@@ -90,6 +90,11 @@ class Api:
             if not token:
                 return
 
+    def checks(self) -> list[Answer]:
+        """How each part of the installation is: `name`, `ok`, `found`, `mend`."""
+        checks: list[Answer] = _object(self._call("GET", "/api/v1/checks"), having="checks")["checks"]
+        return checks
+
     def reindex(self) -> Iterator[int]:
         """Have the index of all recordings made anew; how many, page after page."""
         token: str | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli import VERSION, surroundings
+from deploy.cli.doctor import doctor
 from deploy.cli.exits import Exit
 from deploy.cli.problems import INTERRUPTED, CommandFailed, Problem
 from deploy.cli.recordings import recordings
@@ -63,6 +64,7 @@ def help_(context: click.Context, topic: tuple[str, ...]) -> None:
 
 
 program.add_command(recordings)
+program.add_command(doctor)
 
 
 def main(arguments: Sequence[str] | None = None, around: Surroundings | None = None) -> int:

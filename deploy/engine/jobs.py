@@ -170,7 +170,7 @@ class Analyst:
     def _hear(self, job: Job, audio: Path) -> Heard:
         if job.starts > MAX_STARTS:
             raise AnalysisFailed(f"the engine ended {MAX_STARTS} times while it analysed this recording")
-        wish = Wish(per_channel=job.submission.per_channel)
+        wish = Wish(per_channel=job.submission.per_channel, speakers=job.submission.speakers)
         return self._listener.hear(audio, job.sha256 or "", wish, progress=lambda heard: self._keep(job, heard))
 
     def _lasted(self, job: Job, heard: Heard) -> bool:
@@ -193,7 +193,8 @@ class Analyst:
             "engine": self._listener.name,
             "recordingSha256": job.sha256,
             "duration": round(heard.duration, 3),
-            "channels": len(heard.tracks),
+            "channels": len(heard.tracks) if job.submission.per_channel else 1,
+            **({"speakers": len(heard.tracks)} if job.submission.speakers else {}),
             "completedAt": iso(self._clock()),
         }
 
@@ -258,12 +259,14 @@ def _fail(store: Store, job: Job, reason: str, clock: Clock) -> None:
 
 
 def with_speakers(conversation: Conversation, job: Job, channels: list[int]) -> tuple[Conversation, dict[int, str]]:
-    """Find or add the member who talks on each channel of *job*'s recording.
+    """Find or add the member who talks on each channel of *job*'s recording, or with each voice told apart in it.
 
     An e-mail address makes a member the same in every part, and so does a name that was given without one. Speakers
-    without a name are numbered on through the parts, as Symbl did.
+    without a name are numbered on through the parts, as Symbl did; so are voices told apart, of which nobody knows
+    whose channel they were on.
     """
-    named = {entry.channel: entry.speaker for entry in job.submission.channelMetadata}
+    given = job.submission.channelMetadata if job.submission.per_channel else []
+    named = {entry.channel: entry.speaker for entry in given}
     members = list(conversation.members)
     speakers: dict[int, str] = {}
     for channel in channels:

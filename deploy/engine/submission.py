@@ -27,6 +27,8 @@ IN_QUERY = ("enableSpeakerDiarization", "diarizationSpeakerCount", "webhookUrl",
 #: What stands in the query of an upload in JSON.
 JSON_IN_QUERY = ("customVocabulary", "entities", "channelMetadata", "trackers", "features", "metadata")
 MAX_METADATA_VALUE = 128
+#: How many speakers a mix is taken to have where nobody says: a call has two ends.
+USUAL_SPEAKERS = 2
 
 
 def _served_language(value: str) -> str:
@@ -136,6 +138,11 @@ class Submission(_Body):
     def per_channel(self) -> bool:
         """One speaker per channel. Diarization, where both are asked for, wins, as with Symbl."""
         return self.enableSeparateRecognitionPerChannel and not self.enableSpeakerDiarization
+
+    @property
+    def speakers(self) -> int | None:
+        """How many voices to tell apart in the mix of all channels, or None where that is not asked for."""
+        return (self.diarizationSpeakerCount or USUAL_SPEAKERS) if self.enableSpeakerDiarization else None
 
 
 class UrlSubmission(Submission):

@@ -149,6 +149,18 @@ def examples() -> Mapping[str, object]:
         "defaults": defaults_answer(defaults_from(_COMPANY, settled)),
         "business_ux": business_ux_answer(business_ux_from(_COMPANY, _body({"display_name": "Brightline"}))),
         "rejections": {"rejections": [rejection_answer(rejected)]},
+        "checkup": {
+            "ok": False,
+            "checks": [
+                {"name": "bucket", "ok": True, "found": "gs://recordings can be read", "mend": None},
+                {
+                    "name": "queues",
+                    "ok": False,
+                    "found": "the queue of submit_job is PAUSED",
+                    "mend": "apply deploy/terraform; gcloud tasks queues resume NAME where one is paused",
+                },
+            ],
+        },
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.model.answers import Rejections
+from common.model.answers import Checkup, Rejections
 from functions.api.description import (
     COMPANY,
     ETAG,
@@ -99,6 +99,18 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Objects of the bucket that did not become recordings, each with the mend: the latest 100.",
         answers={200: Answer(description="The rejections.", media={JSON: Rejections}, example="rejections")},
         curl="curl BASE/api/v1/rejections",
+    ),
+    Operation(
+        id="check_installation",
+        group="The installation",
+        method="GET",
+        path="/api/v1/checks",
+        summary="Check the installation",
+        description="Asks each part for real: settings, database and its indexes, bucket, queues, engine, webhook and "
+        "sweep; each with what was found and, where that is not well, the mend. It may take 15 seconds.",
+        answers={200: Answer(description="What was found.", media={JSON: Checkup}, example="checkup")},
+        curl="curl BASE/api/v1/checks",
+        command="calltrack doctor",
     ),
     Operation(
         id="get_openapi",

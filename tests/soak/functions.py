@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 
 from common.adapters.symbl.client import SUBMIT_READ_S, SymblClient
-from common.bootstrap import services
+from common.bootstrap import Services, services
 from deploy.local.functions import FunctionsServer, serve
 from tests.fast_clock import FastClock
 
 
 def main(port: str, clock_text: str) -> None:
     clock = FastClock.parse(clock_text)
+    Services.clock = clock  # type: ignore[method-assign]  # the product has no setting for another clock
     server = FunctionsServer(int(port))
     s = services()
     settings = s.settings
-    s.clock = clock  # type: ignore[method-assign]  # the product has no setting for another clock, and needs none
     s.engine = SymblClient(
         base_url=settings.symbl_api_url,
         app_id=settings.symbl_app_id,

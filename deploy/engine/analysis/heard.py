@@ -20,7 +20,7 @@ class Word:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Track:
-    """One speaker's share. *channel* counts from 1; 0 is a mix of all, of which nobody can say who speaks."""
+    """One speaker's share. *channel* counts from 1, as do voices told apart; 0 is a mix: nobody knows who speaks."""
 
     channel: int
     words: tuple[Word, ...]
@@ -69,6 +69,8 @@ class Wish:
     """How a recording is to be heard."""
 
     per_channel: bool
+    #: How many voices, at most, to tell apart in the mix; None leaves it a mix.
+    speakers: int | None = None
 
 
 class Listener(Protocol):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.engine.analysis.audio import RATE, Row, decoded
+from deploy.engine.analysis.diarization import told_apart
 from deploy.engine.analysis.heard import Heard, Span, Track, Wish, Word
 from deploy.engine.errors import ModelMissing
 from deploy.engine.models import MODELS, find_model
@@ -85,7 +86,7 @@ class WhisperListener:
         return self._model
 
     def hear(self, audio: Path, sha256: str, wish: Wish, *, progress: Callable[[Heard], None]) -> Heard:
-        """Recognise each channel, or the mix of all."""
+        """Recognise each channel, or the mix of all, whose voices are told apart if that is wished."""
         del sha256
         model = self._loaded()
         tracks: list[Track] = []
@@ -95,6 +96,8 @@ class WhisperListener:
                 if tracks:
                     progress(Heard(duration, tuple(tracks)))
                 tracks.append(_track(model, samples, channel=index + 1 if wish.per_channel else 0))
+            if wish.speakers and not wish.per_channel:
+                tracks = list(told_apart(rows[0], tracks[0], wish.speakers))
         return Heard(duration, tuple(tracks))
 
 

@@ -63,7 +63,7 @@ class ReplayListener:
                 f"no transcript for the recording with SHA-256 {sha256} in {self._directory}: "
                 "the replay analyzer knows only recordings that it was given"
             )
-        return Heard(duration=transcript.duration_s, tracks=_tracks(transcript.turns, per_channel=wish.per_channel))
+        return Heard(transcript.duration_s, _tracks(transcript.turns, wish))
 
     def _transcript(self, sha256: str) -> Transcript | None:
         with self._lock:
@@ -83,10 +83,16 @@ def _transcripts(directory: Path) -> Iterable[Transcript]:
             raise AnalysisFailed(f"the transcript {path.name} is not one: {invalid.errors()[0]['msg']}") from invalid
 
 
-def _tracks(turns: Iterable[Turn], *, per_channel: bool) -> tuple[Track, ...]:
+def _tracks(turns: Iterable[Turn], wish: Wish) -> tuple[Track, ...]:
+    """A track per channel, or one of all; voices to be told apart are those of the channels, by who speaks first."""
     by_channel: dict[int, list[Turn]] = {}
+    voices: dict[str, int] = {}
     for turn in sorted(turns, key=lambda turn: turn.start):
-        by_channel.setdefault(_CHANNELS[turn.channel] if per_channel else _MIX, []).append(turn)
+        if wish.speakers:
+            channel = voices.setdefault(turn.channel, min(len(voices) + 1, wish.speakers))
+        else:
+            channel = _CHANNELS[turn.channel] if wish.per_channel else _MIX
+        by_channel.setdefault(channel, []).append(turn)
     return tuple(
         Track(
             channel=channel,

@@ -76,9 +76,24 @@ def test_without_channels_nobody_is_named(stage: Stage) -> None:
 
 
 def test_diarization_wins_over_channels(stage: Stage) -> None:
-    """As with Symbl, where both are asked for; this engine cannot tell mixed voices apart yet."""
-    path = stage.analysed(enableSpeakerDiarization=True)
-    assert stage.get(f"{path}/members") == {"members": []}
+    """As with Symbl, where both are asked for: speakers are numbered as they begin, and have no channel's name."""
+    path = stage.analysed(enableSpeakerDiarization=True, diarizationSpeakerCount=2)
+    members = stage.get(f"{path}/members")["members"]
+    assert [(member["name"], member.get("email")) for member in members] == [("Speaker 1", None), ("Speaker 2", None)]
+    messages = stage.get(f"{path}/messages?verbose=true")["messages"]
+    assert [message["from"]["name"] for message in messages] == [f"Speaker {n}" for n in (1, 1, 2, 2, 1, 2, 1, 1)]
+    assert {word["speakerTag"] for word in messages[2]["words"]} == {2}
+    talks = stage.get(f"{path}/analytics")["members"]
+    assert [talk["talkTime"]["seconds"] for talk in talks] == [10.5, 6.0]
+
+
+def test_a_part_added_later_numbers_its_speakers_on(stage: Stage) -> None:
+    """Nobody knows whether they are the same people: who does gives them the same e-mail address."""
+    path = stage.analysed(enableSpeakerDiarization=True, diarizationSpeakerCount=2)
+    stage.submit(stage.outside.url("/call"), path.rpartition("/")[2], enableSpeakerDiarization=True)
+    stage.engine.run_pending()
+    members = stage.get(f"{path}/members")["members"]
+    assert [member["name"] for member in members] == [f"Speaker {n}" for n in (1, 2, 3, 4)]
 
 
 def test_questions_link_to_what_was_asked(stage: Stage) -> None:

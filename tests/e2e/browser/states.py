@@ -108,11 +108,18 @@ def _everything(scene: Scene) -> None:
     scene.failed()
 
 
+def _a_few(scene: Scene) -> None:
+    """One of each: finished, in work, failed."""
+    scene.finished()
+    scene.in_work(JobStatus.IN_PROGRESS)
+    scene.failed()
+
+
 def _without_queries(path: str) -> Callable[[Scene], str]:
     """A page over an archive that cannot be asked for anything but single rows."""
 
     def arranged(scene: Scene) -> str:
-        scene.archive()
+        scene.finished()
         scene.until_closed.enter_context(refusing(scene.datastore, "run_query"))
         return path
 
@@ -293,8 +300,8 @@ def _long_words(conversation: ConversationMetadata) -> ConversationMetadata:
 STATES = (
     State("overview", _beside(_everything, f"/?{SAMPLES}"), "Calls analysed"),
     State("overview-first-run", lambda _: "/", "No calls yet"),
-    State("overview-empty-range", _beside(_everything, "/?days=7&until=2020-01-07"), "No calls 1"),
-    State("overview-another-company", _beside(_everything, "/?company=Nobody"), "of Nobody"),
+    State("overview-empty-range", _beside(_a_few, "/?days=7&until=2020-01-07"), "No calls 1"),
+    State("overview-another-company", _beside(_a_few, "/?company=Nobody"), "of Nobody"),
     State("overview-partial", _without_queries(f"/?{SAMPLES}"), "could not be read"),
     State("calls", _beside(_everything, "/calls"), "8 calls"),
     State("calls-first-run", lambda _: "/calls", "No calls yet"),
@@ -303,8 +310,8 @@ STATES = (
         _beside(_everything, "/calls?filter=by:customer+supervisor+OR+price+OR+cancel+OR+appointment"),
         "calls, the latest first",
     ),
-    State("calls-none-found", _beside(_everything, "/calls?filter=zebra+agent:nobody"), "No call"),
-    State("calls-mistaken", _beside(_everything, "/calls?filter=agnet:x"), "agent", 400),
+    State("calls-none-found", _beside(_a_few, "/calls?filter=zebra+agent:nobody"), "No call"),
+    State("calls-mistaken", _beside(_a_few, "/calls?filter=agnet:x"), "agent", 400),
     State("call", lambda scene: f"/calls/{scene.finished()}", "Transcript"),
     State("call-at-a-moment", lambda scene: f"/calls/{scene.finished()}?t=0:30", "Transcript"),
     State("call-found", _found_in, "turns"),

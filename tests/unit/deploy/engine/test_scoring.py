@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.scoring import normalised, word_errors
+from tests.scoring import diarization_error, normalised, word_errors
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,12 @@ def test_every_digit_counts_as_a_word() -> None:
 @given(st.text(alphabet="abc 159$.,'-", max_size=40))
 def test_a_text_has_no_errors_against_itself(text: str) -> None:
     assert word_errors(text, text).errors == 0
+
+
+def test_time_given_to_another_missed_or_made_up_is_a_diarization_error() -> None:
+    """Of 40 s two collared seconds are left out: 1 s is missed, 2 s are the other's, 1 s is made up."""
+    truth = [[(0.0, 20.0)], [(20.0, 40.0)]]
+    assert diarization_error(truth, [[(20.0, 40.0)], [(0.0, 20.0)]], 50) == 0
+    found = [[(0.0, 10.0), (11.0, 18.0)], [(18.0, 41.25)]]
+    assert diarization_error(truth, found, 50) == pytest.approx((1 + 1.75 + 1) / 39, abs=0.002)
+    assert diarization_error(truth, [], 50) == 1
