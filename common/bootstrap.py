@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from common.adapters.cloud_storage import CloudAudioStore
     from common.adapters.cloud_tasks import CloudTaskQueue
     from common.adapters.datastore.account import DatastoreAccount
+    from common.adapters.datastore.audit import DatastoreAudit
     from common.adapters.datastore.companies import DatastoreCompanies
     from common.adapters.datastore.day_statistics import DatastoreStatistics
     from common.adapters.datastore.deletions import DatastoreDeletions
@@ -181,6 +182,13 @@ class Services:
         from common.adapters.datastore.idempotency import DatastoreIdempotency
 
         return DatastoreIdempotency(self.datastore)
+
+    @built_once
+    def audit(self) -> DatastoreAudit:
+        """AuditEvent."""
+        from common.adapters.datastore.audit import DatastoreAudit
+
+        return DatastoreAudit(self.datastore)
 
     @built_once
     def scans(self) -> DatastoreScans:

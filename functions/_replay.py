@@ -65,8 +65,8 @@ class Replayer:
     by: str
     narrowed: Callable[[Node], Node] = lambda asked: asked  #: to what whoever asks may see
 
-    def one(self, recording_id: RecordingId, order: ReplayOrder) -> None:
-        """Have it run again; asked for once more while that is under way, nothing changes.
+    def one(self, recording_id: RecordingId, order: ReplayOrder) -> SymblAsyncRequest:
+        """Have it run again, and say how it stood; asked for once more while that is under way, nothing changes.
 
         Raises:
             NotFound: there is no such recording.
@@ -78,6 +78,7 @@ class Replayer:
             raise NotFound(f"There is no recording {recording_id!r}; GET /api/v1/recordings lists them.")
         if self._replay(request, order) and not order.validate_only:
             self._wake_dispatch(cause=request)
+        return request
 
     def many(self, order: BulkReplayOrder) -> BulkReplay:
         """Have one page of what the order's filter finds run again; what cannot be is skipped, with the reason."""

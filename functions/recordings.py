@@ -19,11 +19,12 @@ from common.model.access import RoleNeeded
 from common.model.answers import recording_answer
 from common.model.deletion import deletion_reason
 from common.model.intake import MAX_UPLOAD_BYTES, AddOutcome
+from common.model.intelligence import ResultsState
 from common.model.listing import View, list_query, of_whole_recordings
 from common.model.recording import details_from, details_from_json
 from common.model.replay import BulkReplayOrder, ReplayOrder, order_from_json
 from common.model.transcript import RENDERINGS, as_json
-from functions import _edge
+from functions import _audit, _edge
 from functions._delete import Deleter, deletion_answer
 from functions._facets import FacetReader, facets_answer
 from functions._intake import Intake, expect_company, too_large
@@ -72,6 +73,8 @@ def _list(request: flask.Request) -> ResponseReturnValue:
     query = list_query(given, now=services().clock(), narrowed=_edge.caller().narrowed)
     if view is View.FULL:
         query = of_whole_recordings(query, asked_size="page_size" in given)
+    if view is View.BASIC:
+        _audit.say_nothing()
     page = _reading().page(query, view=view)
     if query.facets:
         s = services()
@@ -92,6 +95,8 @@ def _get(request: flask.Request, recording_id: RecordingId) -> ResponseReturnVal
     if known := known_already(request, etag):  # before its results are read
         return known
     full = View(request.args.get("view", View.FULL)) is View.FULL
+    if not full or job is None or job.results is ResultsState.WAITING:
+        _audit.say_nothing()
     shown = _reading().whole(conversation, job) if full else recording_answer(conversation, job)
     return tagged(_edge.json_answer(shown), etag)
 
@@ -129,6 +134,7 @@ def _add(request: flask.Request) -> ResponseReturnValue:
     if (request.content_length or 0) > MAX_UPLOAD_BYTES:
         raise TooLarge([Problem("audio", too_large("the request"))])
     outcome = _add_multipart(request) if request.mimetype == "multipart/form-data" else _add_json(request)
+    _audit.about(recording_id=outcome.recording_id)
     shown = (
         recording_answer(*outcome.stored) if outcome.stored else recording_answer(*_reading().one(outcome.recording_id))
     )
@@ -178,6 +184,7 @@ def _own(details: RecordingDetails) -> RecordingDetails:
     if details.company is not None and not caller.sees(details.company):
         theirs = ", ".join(sorted(caller.companies or ()))
         raise RoleNeeded(f"{caller.name} may add recordings of {theirs} only, not of {details.company}.")
+    _audit.about(company=details.company)
     return details
 
 
@@ -192,12 +199,15 @@ def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
             expect_match(request.headers["If-Match"], etag_of_recording(*_reading().one(recording_id)))
     s = services()
     deleter = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock)
-    return _edge.json_answer(deletion_answer(deleter.delete(recording_id, by=_edge.caller().name, reason=reason)))
+    deleted = deleter.delete(recording_id, by=_edge.caller().name, reason=reason)
+    _audit.about(company=deleted.company, reason=deleted.reason)
+    return _edge.json_answer(deletion_answer(deleted))
 
 
 def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     order = share_order(_edge.json_body(request))
     shared = Sharing.of_services().share(recording_id, with_transcript=order.transcript)
+    _audit.about(company=shared.company)
     return _edge.json_answer(shared.as_json)
 
 
@@ -205,13 +215,14 @@ def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
     order = order_from_json(ReplayOrder, _edge.json_body(request))
     if "If-Match" in request.headers:
         expect_match(request.headers["If-Match"], etag_of_recording(*_reading().one(recording_id)))
-    _replayer().one(recording_id, order)
+    _audit.about(company=_replayer().one(recording_id, order).company, reason=order.reason)
     conversation, job = _reading().one(recording_id)
     return tagged(_edge.json_answer(recording_answer(conversation, job)), etag_of_recording(conversation, job))
 
 
 def _replay_many(request: flask.Request) -> ResponseReturnValue:
     order = order_from_json(BulkReplayOrder, _edge.json_body(request))
+    _audit.about(reason=order.reason)
     return _edge.json_answer(_replayer().many(order).as_json())
 
 

@@ -16,6 +16,7 @@ from common.model.answers import (
     Reindexed,
     SharedAnswer,
 )
+from common.model.audit import Action
 from common.model.deletion import MAX_REASON_CHARS
 from common.model.listing import DEFAULT_ORDER, DEFAULT_PAGE_SIZE, MAX_FULL_PAGE_SIZE, MAX_PAGE_SIZE, ORDERS, View
 from common.model.recording import RecordingDetails
@@ -102,6 +103,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=_BASE,
         role=Role.VIEWER,
         reach=Reach.CALLS,
+        action=Action.CALLS_EXPORTED,
         summary="List and search recordings",
         description=(
             "The latest first, unless `order_by` says otherwise. A page may be short; the list ends where there is no "
@@ -148,6 +150,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=_BASE,
         role=Role.OPERATOR,
         reach=Reach.ADDED,
+        action=Action.CALL_ADDED,
         summary="Add a recording",
         description=(
             "As multipart/form-data with the file, or as JSON with a URL: gs:// of the recordings bucket, or https://. "
@@ -188,6 +191,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}",
         role=Role.VIEWER,
         reach=Reach.RECORDING,
+        action=Action.CALL_READ,
         summary="Read a recording",
         description="Metadata, where its request stands with its timeline, and the results.",
         parameters=(RECORDING_ID, VIEW_OF_ONE, IF_NONE_MATCH),
@@ -208,6 +212,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}/transcript",
         role=Role.VIEWER,
         reach=Reach.RECORDING,
+        action=Action.TRANSCRIPT_READ,
         summary="Read a transcript",
         description="Turns as JSON, or as the file that `Accept` prefers. Times are seconds from the beginning.",
         parameters=(RECORDING_ID, IF_NONE_MATCH),
@@ -231,6 +236,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}/transcript.{{rendering}}",
         role=Role.VIEWER,
         reach=Reach.RECORDING,
+        action=Action.TRANSCRIPT_READ,
         summary="Read a transcript as a file",
         description="WebVTT, SubRip, plain text or Markdown, whatever `Accept` says.",
         parameters=(
@@ -264,6 +270,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}/audio",
         role=Role.VIEWER,
         reach=Reach.RECORDING,
+        action=Action.AUDIO_PLAYED,
         summary="Hear a recording",
         description=(
             "Leads to the bytes that were analysed, and to no later version of the file, for ten minutes. Whoever has "
@@ -284,6 +291,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}:share",
         role=Role.REVIEWER,
         reach=Reach.RECORDING,
+        action=Action.CALL_SHARED,
         summary="Share a summary page",
         description=(
             "A link that shows the page to whoever has it, for as long as the company has settled, and HTML that "
@@ -303,6 +311,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}",
         role=Role.ADMIN,
         reach=Reach.RECORDING,
+        action=Action.CALL_DELETED,
         summary="Delete a recording for good",
         description=(
             "Metadata, request, results, audio and what the engine keeps; from this call on it is found nowhere. What "
@@ -329,6 +338,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}:replay",
         role=Role.OPERATOR,
         reach=Reach.RECORDING,
+        action=Action.CALL_REPLAYED,
         summary="Run a failed recording again",
         description=(
             "From `submit` (it is analysed anew) or from `collect` (results that are missing are fetched). Asked for "
@@ -358,6 +368,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}:replay",
         role=Role.OPERATOR,
         reach=Reach.CALLS,
+        action=Action.CALLS_REPLAYED,
         summary="Run many failed recordings again",
         description=(
             "One page of those that `filter` finds, which must name a status or a failure class. What cannot be run "
@@ -390,6 +401,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}:reindex",
         role=Role.OPERATOR,
         reach=Reach.ALL,
+        action=Action.INDEX_MADE,
         summary="Make the search index anew",
         description=(
             "The index and the days' statistics of one page of recordings, from what is stored. Safe to run again, and "

@@ -13,6 +13,7 @@ import yaml
 from common.adapters.datastore import kinds
 from common.errors import Problem
 from common.model import (
+    audit,
     business_ux,
     capacity,
     company,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 TEXT = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
 MODULES = (
-    business_ux, capacity, company, conversation, deletion, fairness, idempotency, intake, intelligence, job,
+    audit, business_ux, capacity, company, conversation, deletion, fairness, idempotency, intake, intelligence, job,
     reconciliation,
     recording, refusals, slot, sweeping, waveform, webhook,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.adapters.datastore.codec import from_entity, to_entity
 from common.model.aggregates import StatisticsShard
+from common.model.audit import AuditEvent
 from common.model.business_ux import BusinessUX
 from common.model.capacity import SymblAccount
 from common.model.company import CompanyDefaults
@@ -79,6 +80,7 @@ SWEEP_REPORTS = Kind("SweepReports", SweepReports)
 WEBHOOK_REFUSALS = Kind("WebhookRefusals", WebhookRefusals)
 WAVEFORM = Kind("Waveform", Waveform)
 IDEMPOTENT_CALL = Kind("IdempotentCall", IdempotentCall)
+AUDIT_EVENT = Kind("AuditEvent", AuditEvent, frozenset({"at", "who", "action", "company", "recording_id"}))
 
 #: Kinds whose entities are put together by hand, with the properties that are indexed.
 AUDIO_FINGERPRINT = "AudioFingerprint"
@@ -109,6 +111,7 @@ ROW_KINDS = (
     WEBHOOK_REFUSALS,
     WAVEFORM,
     IDEMPOTENT_CALL,
+    AUDIT_EVENT,
 )
 INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
 
