@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from common.adapters.datastore.intake import DatastoreIntakeLog
     from common.adapters.datastore.intelligence import DatastoreResults
     from common.adapters.datastore.lanes import DatastoreLanes
+    from common.adapters.datastore.links import DatastoreRevokedLinks
     from common.adapters.datastore.recordings import DatastoreRecordings
     from common.adapters.datastore.refusals import DatastoreRefusals
     from common.adapters.datastore.requests import DatastoreRequests
@@ -189,6 +190,13 @@ class Services:
         from common.adapters.datastore.audit import DatastoreAudit
 
         return DatastoreAudit(self.datastore)
+
+    @built_once
+    def revoked_links(self) -> DatastoreRevokedLinks:
+        """RevokedLink."""
+        from common.adapters.datastore.links import DatastoreRevokedLinks
+
+        return DatastoreRevokedLinks(self.datastore)
 
     @built_once
     def scans(self) -> DatastoreScans:

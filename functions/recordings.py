@@ -6,7 +6,6 @@ asked; here is who calls for what.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -14,7 +13,7 @@ from urllib.parse import urlencode
 
 from common import log
 from common.bootstrap import services
-from common.errors import Gone, NotFound, Problem, Rejected, TooLarge
+from common.errors import Gone, Problem, Rejected, TooLarge
 from common.model.access import RoleNeeded
 from common.model.answers import recording_answer
 from common.model.deletion import deletion_reason
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage
 
     from common.model.answers import Reindexed
+    from common.model.conversation import ConversationMetadata
+    from common.model.job import SymblAsyncRequest
     from common.model.recording import RecordingDetails, RecordingId
 
 #: How long a caller may take to begin reading the audio.
@@ -194,12 +195,14 @@ def _own(details: RecordingDetails) -> RecordingDetails:
 def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     """With what was kept of it; the same call again goes on where this one was stopped."""
     reason = deletion_reason(request.args)
-    if "If-Match" in request.headers:
-        with contextlib.suppress(NotFound):  # deleted already, perhaps by this very call: it knows
-            expect_match(request.headers["If-Match"], etag_of_recording(*_reading().one(recording_id)))
-    s = services()
+    read, s = request.headers.get("If-Match"), services()
+
+    def expect(conversation: ConversationMetadata, job: SymblAsyncRequest | None) -> None:
+        if read is not None:
+            expect_match(read, etag_of_recording(conversation, job))
+
     deleter = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock)
-    deleted = deleter.delete(recording_id, by=_edge.caller().name, reason=reason)
+    deleted = deleter.delete(recording_id, by=_edge.caller().name, reason=reason, expect=expect)
     _audit.about(company=deleted.company, reason=deleted.reason)
     return _edge.json_answer(deletion_answer(deleted))
 
@@ -213,9 +216,15 @@ def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnV
 
 def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     order = order_from_json(ReplayOrder, _edge.json_body(request))
-    if "If-Match" in request.headers:
-        expect_match(request.headers["If-Match"], etag_of_recording(*_reading().one(recording_id)))
-    _audit.about(company=_replayer().one(recording_id, order).company, reason=order.reason)
+    read = request.headers.get("If-Match")
+    if read is None:
+        replayed = _replayer().one(recording_id, order)
+    else:
+        stored, _job = _reading().one(recording_id)  # what it says of a recording never changes
+        replayed = _replayer().one(
+            recording_id, order, expect=lambda job: expect_match(read, etag_of_recording(stored, job))
+        )
+    _audit.about(company=replayed.company, reason=order.reason)
     conversation, job = _reading().one(recording_id)
     return tagged(_edge.json_answer(recording_answer(conversation, job)), etag_of_recording(conversation, job))
 

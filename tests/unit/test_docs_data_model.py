@@ -27,6 +27,7 @@ from common.model import (
     reconciliation,
     recording,
     refusals,
+    share,
     slot,
     sweeping,
     waveform,
@@ -41,7 +42,7 @@ TEXT = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
 MODULES = (
     audit, business_ux, capacity, company, conversation, deletion, fairness, idempotency, intake, intelligence, job,
     reconciliation,
-    recording, refusals, slot, sweeping, waveform, webhook,
+    recording, refusals, share, slot, sweeping, waveform, webhook,
 )  # fmt: skip
 BY_HAND = (kinds.AUDIO_FINGERPRINT, kinds.UPLOAD_DETAILS)
 WORDS = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "datetime": "time",

@@ -25,6 +25,7 @@ from common.model.job import SymblAsyncRequest
 from common.model.reconciliation import BucketScan
 from common.model.refusals import WebhookRefusals
 from common.model.search.document import IndexEntry
+from common.model.share import RevokedLink
 from common.model.slot import Lease
 from common.model.sweeping import SweepReports
 from common.model.waveform import Waveform
@@ -81,6 +82,7 @@ WEBHOOK_REFUSALS = Kind("WebhookRefusals", WebhookRefusals)
 WAVEFORM = Kind("Waveform", Waveform)
 IDEMPOTENT_CALL = Kind("IdempotentCall", IdempotentCall)
 AUDIT_EVENT = Kind("AuditEvent", AuditEvent, frozenset({"at", "who", "action", "company", "recording_id"}))
+REVOKED_LINK = Kind("RevokedLink", RevokedLink)
 
 #: Kinds whose entities are put together by hand, with the properties that are indexed.
 AUDIO_FINGERPRINT = "AudioFingerprint"
@@ -112,6 +114,7 @@ ROW_KINDS = (
     WAVEFORM,
     IDEMPOTENT_CALL,
     AUDIT_EVENT,
+    REVOKED_LINK,
 )
 INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
 
