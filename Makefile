@@ -32,10 +32,10 @@ format: .test ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .test ## print ratios and counts: RPCs per recording, slot use, search over 100,000 calls, cold start
+bench: .test ## print ratios and counts: RPCs per recording, slot use, search over 100,000 calls, cold start, the engine
 	@$(BIN)/python -m pytest tests/benchmarks -m benchmark -n 0 -q -s
 
-soak: .test ## send 500 recordings through everything while everything fails (a quarter of an hour)
+soak: .test ## send 500 recordings through everything while everything fails, and a call of four hours (three quarters of an hour)
 	@$(BIN)/python -m pytest tests/soak -m soak -n 0 -q
 
 audit: .test ## look for known holes in dependencies, for risky code, and at every licence (deploy/audit.yaml)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import secrets
 from datetime import timedelta
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import pydantic
 
 from common.errors import CalltrackError
+from common.model.access import Caller, Grant, Role
 from common.model.failures import Budgets
 
 if TYPE_CHECKING:
@@ -39,9 +41,49 @@ def _listed(text: str) -> tuple[str, ...]:
 
 BaseUrl = Annotated[str, pydantic.AfterValidator(_base_url)]
 Secrets = Annotated[tuple[pydantic.SecretStr, ...], pydantic.BeforeValidator(_words)]
-Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_words)]
 Whole = Annotated[int, pydantic.Field(ge=1)]
 Withheld = Literal["SYMBL_APP_ID", "SYMBL_APP_SECRET", "WEBHOOK_SECRETS"]
+
+
+class TokenGiven(pydantic.BaseModel):
+    """A token that is accepted: who has it, what it is for, and its SHA-256 alone."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, pydantic.Field(pattern=r"^[\w.@+-]{1,100}$")]
+    role: Role
+    companies: Annotated[frozenset[str], pydantic.Field(min_length=1)] | None = None
+    sha256: Annotated[str, pydantic.Field(pattern="^[0-9a-f]{64}$", repr=False)]
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls with it."""
+        return Caller(name=self.name, role=self.role, companies=self.companies)
+
+
+class GrantGiven(pydantic.BaseModel):
+    """What whoever Google knows by an e-mail address may do here."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    who: Annotated[str, pydantic.Field(pattern=r"^(\*|[^@\s]*@[^@\s]+)$"), pydantic.AfterValidator(str.lower)]
+    role: Role
+    companies: Annotated[frozenset[str], pydantic.Field(min_length=1)] | None = None
+
+    @property
+    def grant(self) -> Grant:
+        """As the rules have it."""
+        return Grant(who=self.who, role=self.role, companies=self.companies)
+
+
+def _rows(value: object) -> object:
+    """A JSON list, as one variable of the environment."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError("must be a JSON list of objects") from error
 
 
 class Settings(pydantic.BaseModel):
@@ -85,7 +127,8 @@ class Settings(pydantic.BaseModel):
     signatures_checked_by_iam: bool = False
 
     auth_mode: Literal["iam", "iap", "token", "none"]
-    api_token_hashes: Words = ()
+    api_tokens: Annotated[tuple[TokenGiven, ...], pydantic.BeforeValidator(_rows)] = ()
+    access: Annotated[tuple[GrantGiven, ...], pydantic.BeforeValidator(_rows)] = ()
     iap_audience: str | None = None
 
     retry_not_accepted_h: Whole = 72
@@ -101,6 +144,11 @@ class Settings(pydantic.BaseModel):
     def link_secrets(self) -> tuple[str, ...]:
         """What links to summary pages are signed with: the first signs, all are accepted."""
         return tuple(secret.get_secret_value() for secret in self.share_secrets or self.webhook_secrets)
+
+    @property
+    def session_keys(self) -> tuple[str, ...]:
+        """What browsers' sign-ins are signed with: a key of another purpose is made of each of these."""
+        return self.link_secrets
 
     @property
     def link_base_url(self) -> str:
@@ -139,8 +187,8 @@ class Settings(pydantic.BaseModel):
                 "auth_mode: none is only for a stack that listens on loopback; PUBLIC_BASE_URL is elsewhere: "
                 "set AUTH_MODE to iam, iap or token"
             )
-        if self.auth_mode == "token" and not self.api_token_hashes:
-            raise ValueError("api_token_hashes: AUTH_MODE=token needs at least one SHA-256 of a token")
+        if self.auth_mode == "token" and not self.api_tokens:
+            raise ValueError("api_tokens: AUTH_MODE=token needs at least one; `./calltrack tokens new` makes it")
         if self.auth_mode == "iap" and not self.iap_audience:
             raise ValueError("iap_audience: AUTH_MODE=iap needs the audience of the IAP-protected service")
         return self
@@ -179,6 +227,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 def _complaint(item: object) -> str:
     assert isinstance(item, dict)  # noqa: S101  # pydantic's ErrorDetails
     message = str(item["msg"]).removeprefix("Value error, ")
+    if len(item["loc"]) > 1:  # a member of a list: which one, and what of it
+        message = f"{'.'.join(str(part) for part in item['loc'][1:])}: {message}"
     if not item["loc"]:  # a rule over several settings: the message begins with the one to change
         name, _, rest = message.partition(": ")
         return f"{name.upper()}: {rest}"

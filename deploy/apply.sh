@@ -19,7 +19,7 @@ use() { # DIRECTORY: its state, its settings
 }
 
 adopt_secrets() {
-  for secret in API_TOKEN_HASHES SHARE_SECRETS SYMBL_APP_ID SYMBL_APP_SECRET WEBHOOK_SECRETS; do
+  for secret in API_TOKENS SHARE_SECRETS SYMBL_APP_ID SYMBL_APP_SECRET WEBHOOK_SECRETS; do
     address="google_secret_manager_secret.of[\"$secret\"]"
     if ! terraform state show "$address" >/dev/null 2>&1; then
       id="calltrack-$(echo "$secret" | tr 'A-Z_' 'a-z-')"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from common.errors import NotFound, Rejected
 from common.model.conversation import ConversationMetadata
 from common.model.intelligence import SECTIONS
 from common.model.listing import ORDERS, list_query
+from common.model.search.query import Node
 from common.ports import CompanyStore, Inbox, RecordingStore, RequestStore, ResultStore, SearchIndex
 from functions._neighbours import Neighbours, neighbours
 from functions._parts import part
@@ -51,9 +53,10 @@ class CallReader:
     index: SearchIndex
     settings: Settings
     now: datetime
+    narrowed: Callable[[Node], Node]  #: to what the reader may see
 
     @classmethod
-    def of(cls, s: Services) -> CallReader:
+    def of(cls, s: Services, *, narrowed: Callable[[Node], Node]) -> CallReader:
         """With what this installation has."""
         return cls(
             recordings=s.recordings,
@@ -64,6 +67,7 @@ class CallReader:
             index=s.search,
             settings=s.settings,
             now=s.clock(),
+            narrowed=narrowed,
         )
 
     def read(self, recording_id: RecordingId, given: Mapping[str, str]) -> CallPage:
@@ -99,7 +103,9 @@ class CallReader:
         """The list that led here; None where its parameters are mangled: the call is worth showing all the same."""
         try:
             return list_query(
-                {name: given[name] for name in ("filter", "order_by") if given.get(name, "").strip()}, now=self.now
+                {name: given[name] for name in ("filter", "order_by") if given.get(name, "").strip()},
+                now=self.now,
+                narrowed=self.narrowed,
             )
         except Rejected:
             return None

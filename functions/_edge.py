@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import hmac
 import json
 import re
 import uuid
@@ -18,6 +16,7 @@ from common import log
 from common.adapters.outages import passing_fault
 from common.bootstrap import services
 from common.errors import AccountRefused, Forbidden, Problem, Rejected, TryLater, Unauthenticated, UnreadableAnswer
+from functions._access import bearer, caller_of, from_loopback, is_of_another_site
 from functions.api.reasons import REASONS
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from cloudevents.http import CloudEvent
     from flask.typing import ResponseReturnValue
 
+    from common.model.access import Caller
     from common.model.answers import FieldProblem, ProblemAnswer
     from common.model.transcript import Rendering, Turn
 
@@ -119,7 +119,7 @@ def event_function(receive: Callable[[CloudEvent], None]) -> Callable[[CloudEven
         flask.g.request_id = _request_id(request)
         with log.context(request_id=flask.g.request_id, function=receive.__name__, **_trace(request)):
             settings = services().settings
-            by_hand = settings.auth_mode == "none" and _from_loopback(request)
+            by_hand = settings.auth_mode == "none" and from_loopback(request)
             if not by_hand or "Authorization" in request.headers:
                 refused = _refusal_of_service(
                     request,
@@ -143,7 +143,7 @@ def _refusal_of_service(
 ) -> flask.Response | None:
     """The answer to whoever is none of our service accounts; None for those who are."""
     try:
-        services().callers.verify_caller(_bearer(request), audiences=audiences, emails=emails)
+        services().callers.verify_caller(bearer(request), audiences=audiences, emails=emails)
     except Unauthenticated as error:
         log.warning("call_refused", reason=str(error))
         return problem(error)
@@ -182,21 +182,19 @@ def json_body(request: flask.Request) -> bytes:
 def expect_same_origin(request: flask.Request) -> None:
     """Refuse a form that a page of another site has sent with this browser's sign-in.
 
-    Browsers say where a request comes from in Sec-Fetch-Site (https and loopback), older ones in Origin; neither can be
-    set by a page (https://www.w3.org/TR/fetch-metadata/).
+    Stricter than what holds for every call: a form comes from a browser, which says so.
 
     Raises:
         Forbidden: where it is not one of our own pages.
     """
-    site = request.headers.get("Sec-Fetch-Site")
-    own = site == "same-origin" if site else request.headers.get("Origin") == request.host_url.rstrip("/")
-    if not own:
+    if is_of_another_site(request) is not False or request.headers.get("Sec-Fetch-Site") == "none":
         raise Forbidden("this was not sent from a page of this site; open the page here and send its form")
 
 
-def caller() -> str:
-    """Who makes the call that is being served: an e-mail where there is one, else the kind of access."""
-    return str(flask.g.caller)
+def caller() -> Caller:
+    """Who makes the call that is being served."""
+    found: Caller = flask.g.caller
+    return found
 
 
 def json_answer(body: Mapping[str, object], status: int = 200) -> flask.Response:
@@ -287,43 +285,15 @@ def _showing_problems(view: View, problem_page: ProblemPage) -> View:
 
 
 def _authenticated(view: View) -> View:
-    """Fails closed: each mode either proves the caller or refuses."""
+    """Nobody gets further whose name is not known."""
 
     @functools.wraps(view)
     def authenticated(request: flask.Request) -> ResponseReturnValue:
-        settings = services().settings
-        flask.g.caller = settings.auth_mode
-        if settings.auth_mode == "none" and not _from_loopback(request):
-            raise Unauthenticated("AUTH_MODE=none answers on loopback only")
-        if settings.auth_mode == "none":
-            flask.g.caller = "local"
-        if settings.auth_mode == "token":
-            _expect_known_token(_bearer(request), settings.api_token_hashes)
-        if settings.auth_mode == "iap":
-            assertion = request.headers.get("X-Goog-IAP-JWT-Assertion", "")
-            claims = services().iap.verify(assertion, audiences=[settings.iap_audience or ""])
-            flask.g.caller = claims.get("email") or "iap"
-        # "iam": Cloud Run has checked the caller before the request came here.
-        return view(request)
+        flask.g.caller = caller_of(request)
+        with log.context(caller=flask.g.caller.name):
+            return view(request)
 
     return authenticated
-
-
-def _expect_known_token(token: str, hashes: tuple[str, ...]) -> None:
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    if not any(hmac.compare_digest(digest, known) for known in hashes):
-        raise Unauthenticated("the token is not valid; send a valid one as 'Authorization: Bearer TOKEN'")
-
-
-def _bearer(request: flask.Request) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated("'Authorization: Bearer TOKEN' is missing")
-    return token.strip()
-
-
-def _from_loopback(request: flask.Request) -> bool:
-    return (request.remote_addr or "").startswith("127.") or request.remote_addr in {"::1", None}
 
 
 def _request_id(request: flask.Request) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ class FacetReader:
     index: SearchIndex
     requests: RequestStore
     statistics: Statistics
+    sees: Callable[[str], bool]  #: whether a company is the reader's to see
 
     def read(self, asked: Node, wanted: Iterable[Facet], *, now: datetime) -> list[Offer]:
         """The facets that are wanted, counted."""
@@ -75,10 +77,12 @@ class FacetReader:
         latest = self._latest(asked)
         last = local_day(latest.started_at, latest.timezone_offset) if latest else now.date()
         company = latest.company if latest and chosen(asked, Facet.COMPANY) else None
-        names = said_names(self.statistics.days(company, last - DAYS, last), company)
+        days = self.statistics.days(company, last - DAYS, last)
+        names = said_names([day for day in days if self.sees(day.company)], company)
         if company is None:
             return names
-        return {**names, Facet.COMPANY: self.statistics.companies(last - DAYS, last)}
+        companies = self.statistics.companies(last - DAYS, last)
+        return {**names, Facet.COMPANY: [company for company in companies if self.sees(company)]}
 
     def _latest(self, asked: Node) -> CallDocument | None:
         page = Search(index=self.index, requests=self.requests, query=asked).page(size=1, after=None)

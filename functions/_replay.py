@@ -15,6 +15,7 @@ from common.model.lifecycle import JobStatus
 from common.model.listing import page_token
 from common.model.recording import RecordingId
 from common.model.replay import NotReplayable, expect_replayable, is_under_way
+from common.model.search.query import Node
 from common.model.tasks import collect_task, dispatch_task, owed
 from common.ports import RequestStore, SearchIndex, SpeechIntelligence, TaskQueue
 from functions._inquiry import Inquiry
@@ -62,6 +63,7 @@ class Replayer:
     tasks: TaskQueue
     clock: Callable[[], datetime]
     by: str
+    narrowed: Callable[[Node], Node] = lambda asked: asked  #: to what whoever asks may see
 
     def one(self, recording_id: RecordingId, order: ReplayOrder) -> None:
         """Have it run again; asked for once more while that is under way, nothing changes.
@@ -79,7 +81,7 @@ class Replayer:
 
     def many(self, order: BulkReplayOrder) -> BulkReplay:
         """Have one page of what the order's filter finds run again; what cannot be is skipped, with the reason."""
-        query = order.query(now=self.clock())
+        query = order.query(now=self.clock(), narrowed=self.narrowed)
         search = Search(index=self.index, requests=self.requests, query=query.asked)
         page = search.page(size=query.size, after=query.after)
         found = self.requests.get_many([request_id_of(call.recording_id) for call in page.calls])

@@ -122,7 +122,7 @@ class Sharing:
             ux,
             ShareLink(recording_id=conversation.id, expires_at=expires_at, with_transcript=with_transcript),
         )
-        log.event("summary_shared", recording=conversation.id, by=_edge.caller(), expires_at=instant(expires_at))
+        log.event("summary_shared", recording=conversation.id, by=_edge.caller().name, expires_at=instant(expires_at))
         return shared
 
     def expiry(self, ux: BusinessUX | None) -> datetime | None:

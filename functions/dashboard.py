@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import flask
@@ -19,6 +20,7 @@ from common import log
 from common.bootstrap import services
 from common.errors import NotFound
 from functions import _edge
+from functions._access import expect_may
 from functions._delete import gone_if_deleted
 from functions.pages.site import Site
 from functions.routes import ROUTES
@@ -43,6 +45,10 @@ def _problem_page(problem: Mapping[str, Any]) -> flask.Response:
         from functions.views import summary  # noqa: PLC0415  # those who open links pay for it
 
         return summary.problem_page(problem)
+    if problem["status"] == HTTPStatus.UNAUTHORIZED and services().settings.auth_mode == "token":
+        from functions.views import signing_in  # noqa: PLC0415  # once in twelve hours
+
+        return signing_in.form_page(next_path=signing_in.next_of(flask.request))
     if problem["metadata"].get("column") and route is not None and route.view == "calls":
         from functions.pages.calls import mistaken  # noqa: PLC0415  # the list is loaded already
 
@@ -76,6 +82,8 @@ def dashboard(request: flask.Request) -> ResponseReturnValue:
         route, arguments = _match(request)
     except werkzeug.exceptions.NotFound:
         raise NotFound(f"There is nothing at {request.path}; {_site().link('/calls')} lists the calls.") from None
+    if route.role is not None:
+        expect_may(_edge.caller(), role=route.role, reach=route.reach, arguments=arguments)
     recording_id = arguments.get("recording_id")
     with log.context(recording=recording_id), gone_if_deleted(lambda: services().deletions, recording_id):
         return _view(route)(request, **arguments)

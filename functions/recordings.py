@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from common import log
 from common.bootstrap import services
 from common.errors import Gone, NotFound, Problem, Rejected, TooLarge
+from common.model.access import RoleNeeded
 from common.model.answers import recording_answer
 from common.model.deletion import deletion_reason
 from common.model.intake import MAX_UPLOAD_BYTES, AddOutcome
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage
 
     from common.model.answers import Reindexed
-    from common.model.recording import RecordingId
+    from common.model.recording import RecordingDetails, RecordingId
 
 #: How long a caller may take to begin reading the audio.
 AUDIO_LIFETIME = timedelta(minutes=10)
@@ -68,13 +69,14 @@ def recordings(request: flask.Request) -> ResponseReturnValue:
 def _list(request: flask.Request) -> ResponseReturnValue:
     given = request.args.to_dict()
     view = View(given.pop("view", View.BASIC))
-    query = list_query(given, now=services().clock())
+    query = list_query(given, now=services().clock(), narrowed=_edge.caller().narrowed)
     if view is View.FULL:
         query = of_whole_recordings(query, asked_size="page_size" in given)
     page = _reading().page(query, view=view)
     if query.facets:
         s = services()
-        reader = FacetReader(index=s.search, requests=s.requests, statistics=s.statistics)
+        sees = _edge.caller().sees
+        reader = FacetReader(index=s.search, requests=s.requests, statistics=s.statistics, sees=sees)
         page["facets"] = facets_answer(reader.read(query.asked, query.facets, now=s.clock()))
     answer = _edge.json_answer(page)
     if "next_page_token" in page:
@@ -145,7 +147,7 @@ def _add_multipart(request: flask.Request) -> AddOutcome:
         cast("BinaryIO", audio.stream),
         file_name=audio.filename or "recording",
         content_type=audio.mimetype,
-        details=details_from_json(said),
+        details=_own(details_from_json(said)),
     )
 
 
@@ -162,12 +164,21 @@ def _add_json(request: flask.Request) -> AddOutcome:
     if not isinstance(url, str):
         raise Rejected([Problem("url", "is missing; give gs://bucket/object or an http(s):// URL")])
     # The details stand beside `url`, or together in `metadata` as they do in a multipart body.
-    details = details_from(given.pop("metadata") if "metadata" in given and len(given) == 1 else given)
+    details = _own(details_from(given.pop("metadata") if "metadata" in given and len(given) == 1 else given))
     expect_company(details)
     if url.startswith("gs://"):
         return _intake().add_object(url, details=details)
     with services().fetcher.fetch(url) as fetched:
         return _intake().add_url(fetched, url=url, details=details)
+
+
+def _own(details: RecordingDetails) -> RecordingDetails:
+    """The details, if the caller may add recordings of their company; one that is not said is asked for later."""
+    caller = _edge.caller()
+    if details.company is not None and not caller.sees(details.company):
+        theirs = ", ".join(sorted(caller.companies or ()))
+        raise RoleNeeded(f"{caller.name} may add recordings of {theirs} only, not of {details.company}.")
+    return details
 
 
 # Deleting, sharing, running again
@@ -181,7 +192,7 @@ def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
             expect_match(request.headers["If-Match"], etag_of_recording(*_reading().one(recording_id)))
     s = services()
     deleter = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock)
-    return _edge.json_answer(deletion_answer(deleter.delete(recording_id, by=_edge.caller(), reason=reason)))
+    return _edge.json_answer(deletion_answer(deleter.delete(recording_id, by=_edge.caller().name, reason=reason)))
 
 
 def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
@@ -285,9 +296,15 @@ def _intake() -> Intake:
 
 
 def _replayer() -> Replayer:
-    s = services()
+    s, caller = services(), _edge.caller()
     return Replayer(
-        requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()
+        requests=s.requests,
+        index=s.search,
+        engine=s.engine,
+        tasks=s.tasks,
+        clock=s.clock,
+        by=caller.name,
+        narrowed=caller.narrowed,
     )
 
 

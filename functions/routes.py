@@ -1,52 +1,74 @@
-"""Every address of the dashboard beside /api/v1, and the view that answers it. Plain data."""
+"""Every address of the dashboard beside /api/v1: the view that answers it, and who may go there. Plain data."""
 
 from __future__ import annotations
 
 import dataclasses
+
+from common.model.access import Reach, Role
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Route:
     """One method of one address, as werkzeug writes it. `view` is a member of VIEWS in functions.views.`module`.
 
-    `is_open`: needs no proof of who calls.
+    `role` is the least that may; None: anybody, without a proof of who calls. `reach`: what it leads to.
     """
 
+    method: str
     path: str
     module: str
     view: str
-    method: str = "GET"
-    is_open: bool = False
+    role: Role | None
+    reach: Reach
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no proof is asked for."""
+        return self.role is None
 
 
+def _get(path: str, view: str, role: Role | None, reach: Reach) -> Route:
+    module, _, name = view.partition(".")
+    return Route(method="GET", path=path, module=module, view=name, role=role, reach=reach)
+
+
+def _post(path: str, view: str, role: Role | None, reach: Reach) -> Route:
+    return dataclasses.replace(_get(path, view, role, reach), method="POST")
+
+
+_CALL = "/calls/<recording_id>"
+_COMPANIES = "/settings/companies"
 ROUTES: tuple[Route, ...] = (
-    Route(path="/", module="overview", view="overview"),
-    Route(path="/overview.json", module="overview", view="overview_json"),
-    Route(path="/calls", module="calls", view="calls"),
-    Route(path="/calls/facets", module="calls", view="calls_facets"),
-    Route(path="/calls/<recording_id>", module="calls", view="call"),
-    Route(path="/calls/<recording_id>/replay", method="POST", module="calls", view="replay"),
-    Route(path="/calls/<recording_id>/waveform.svg", module="calls", view="waveform"),
-    Route(path="/calls/<recording_id>/delete", method="POST", module="calls", view="delete"),
-    Route(path="/calls/<recording_id>/share", method="POST", module="summary", view="share"),
-    Route(path="/calls/<recording_id>/own-page", method="POST", module="summary", view="own_page"),
-    Route(path="/calls/<recording_id>.json", module="calls", view="call_json"),
-    Route(path="/calls/<recording_id>.<any(vtt, srt, txt, md):rendering>", module="calls", view="transcript"),
-    Route(path="/ops", module="operations", view="operations"),
-    Route(path="/ops.json", module="operations", view="operations_json"),
-    Route(path="/ops/replay", method="POST", module="operations", view="replay_class"),
-    Route(path="/settings/companies", module="businesses", view="businesses"),
-    Route(path="/settings/companies", method="POST", module="businesses", view="add_business"),
-    Route(path="/settings/companies/<path:company>", module="businesses", view="business"),
-    Route(path="/settings/companies/<path:company>", method="POST", module="businesses", view="settle_business"),
-    Route(path="/settings/preview", module="businesses", view="preview"),
-    Route(path="/settings/preview", method="POST", module="businesses", view="preview"),
-    Route(path="/help/api", module="help", view="help_api"),
-    Route(path="/help/search", module="help", view="help_search"),
-    # A summary page's address is its proof, probes have no token, and the page that asks for one has its style.
-    Route(path="/share/<token>", module="summary", view="summary", is_open=True),
-    Route(path="/summary.css", module="summary", view="look", is_open=True),
-    Route(path="/assets/<digest>/<name>", module="probes", view="asset", is_open=True),
-    Route(path="/health", module="probes", view="health", is_open=True),
-    Route(path="/ready", module="probes", view="ready", is_open=True),
+    _get("/", "overview.overview", Role.VIEWER, Reach.CALLS),
+    _get("/overview.json", "overview.overview_json", Role.VIEWER, Reach.CALLS),
+    _get("/calls", "calls.calls", Role.VIEWER, Reach.CALLS),
+    _get("/calls/facets", "calls.calls_facets", Role.VIEWER, Reach.CALLS),
+    _get(_CALL, "calls.call", Role.VIEWER, Reach.RECORDING),
+    _get(f"{_CALL}.json", "calls.call_json", Role.VIEWER, Reach.RECORDING),
+    _get(f"{_CALL}.<any(vtt, srt, txt, md):rendering>", "calls.transcript", Role.VIEWER, Reach.RECORDING),
+    _get(f"{_CALL}/waveform.svg", "calls.waveform", Role.VIEWER, Reach.RECORDING),
+    _post(f"{_CALL}/share", "summary.share", Role.REVIEWER, Reach.RECORDING),
+    _post(f"{_CALL}/own-page", "summary.own_page", Role.REVIEWER, Reach.RECORDING),
+    _post(f"{_CALL}/replay", "calls.replay", Role.OPERATOR, Reach.RECORDING),
+    _post(f"{_CALL}/delete", "calls.delete", Role.ADMIN, Reach.RECORDING),
+    _get("/ops", "operations.operations", Role.OPERATOR, Reach.ALL),
+    _get("/ops.json", "operations.operations_json", Role.OPERATOR, Reach.ALL),
+    _post("/ops/replay", "operations.replay_class", Role.OPERATOR, Reach.ALL),
+    _get(_COMPANIES, "businesses.businesses", Role.ADMIN, Reach.ALL),
+    _post(_COMPANIES, "businesses.add_business", Role.ADMIN, Reach.ALL),
+    _get(f"{_COMPANIES}/<path:company>", "businesses.business", Role.ADMIN, Reach.COMPANY),
+    _post(f"{_COMPANIES}/<path:company>", "businesses.settle_business", Role.ADMIN, Reach.COMPANY),
+    _get("/settings/preview", "businesses.preview", Role.ADMIN, Reach.NOTHING),
+    _post("/settings/preview", "businesses.preview", Role.ADMIN, Reach.NOTHING),
+    _get("/help/api", "help.help_api", Role.VIEWER, Reach.NOTHING),
+    _get("/help/search", "help.help_search", Role.VIEWER, Reach.NOTHING),
+    # A summary page's address is its proof, probes have no token, and whoever signs in has none yet.
+    _get("/share/<token>", "summary.summary", None, Reach.NOTHING),
+    _get("/summary.css", "summary.look", None, Reach.NOTHING),
+    _get("/assets/<digest>/<name>", "probes.asset", None, Reach.NOTHING),
+    _get("/health", "probes.health", None, Reach.NOTHING),
+    _get("/ready", "probes.ready", None, Reach.NOTHING),
+    _get("/sign-in", "signing_in.form", None, Reach.NOTHING),
+    _post("/sign-in", "signing_in.sign_in", None, Reach.NOTHING),
+    _post("/sign-out", "signing_in.sign_out", None, Reach.NOTHING),
 )

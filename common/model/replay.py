@@ -16,7 +16,7 @@ from common.model.recording import problems_of
 from common.model.search.query import And, Equals, Facet, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
 MAX_REASON_CHARS = 500
@@ -71,14 +71,16 @@ class BulkReplayOrder(ReplayOrder):
     max_count: Annotated[int, pydantic.Field(ge=1, le=MAX_COUNT, strict=True)] = 100
     page_token: str | None = None
 
-    def query(self, *, now: datetime) -> ListQuery:
-        """The recordings to look at: one page of the list.
+    def query(self, *, now: datetime, narrowed: Callable[[Node], Node] = lambda asked: asked) -> ListQuery:
+        """The recordings to look at: one page of the list, of what the caller may see.
 
         Raises:
             Rejected: where the filter is no filter, or would find what cannot be replayed.
         """
         given = {"filter": self.filter, "page_size": str(self.max_count)}
-        query = list_query(given | ({"page_token": self.page_token} if self.page_token else {}), now=now)
+        query = list_query(
+            given | ({"page_token": self.page_token} if self.page_token else {}), now=now, narrowed=narrowed
+        )
         parts = query.asked.parts if isinstance(query.asked, And) else (query.asked,)
         if not any(_names(part, _STATUSES[self.from_stage]) for part in parts):
             wanted = " or ".join(f"status:{status}" for status in _STATUSES[self.from_stage])

@@ -15,6 +15,7 @@ from deploy.cli.problems import INTERRUPTED, CommandFailed, Problem
 from deploy.cli.recordings import recordings
 from deploy.cli.settings import Settings, common_options, complain, settings_of
 from deploy.cli.shapes import Group
+from deploy.cli.tokens import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,7 @@ def help_(context: click.Context, topic: tuple[str, ...]) -> None:
 
 
 program.add_command(recordings)
+program.add_command(tokens)
 program.add_command(doctor)
 
 

@@ -69,7 +69,7 @@ run "a_token_is_checked_by_the_functions" {
   }
 
   assert {
-    condition     = toset([for key, _ in google_secret_manager_secret_iam_member.reader : split("/", key)[0] if endswith(key, "/API_TOKEN_HASHES")]) == toset(["dashboard", "recordings"])
+    condition     = toset([for key, _ in google_secret_manager_secret_iam_member.reader : split("/", key)[0] if endswith(key, "/API_TOKENS")]) == toset(["dashboard", "recordings"])
     error_message = "The hashes of tokens are given to who checks them."
   }
 }

@@ -19,7 +19,7 @@ locals {
   #: Without a value there is no version to give: only what AUTH_MODE reads is given.
   secrets_of = {
     for name, function in local.functions : name => [
-      for secret in function.secrets : secret if secret != "API_TOKEN_HASHES" || var.auth_mode == "token"
+      for secret in function.secrets : secret if secret != "API_TOKENS" || var.auth_mode == "token"
     ]
   }
 }

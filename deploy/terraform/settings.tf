@@ -8,6 +8,7 @@ locals {
 
   settings = {
     for name, function in local.functions : name => {
+      ACCESS                     = contains(function.callers, "people") && length(var.access) > 0 ? jsonencode(var.access) : ""
       AUTH_MODE                  = contains(function.callers, "people") ? var.auth_mode : "iam"
       BUCKET_SCAN_INTERVAL_H     = lookup(var.settings, "BUCKET_SCAN_INTERVAL_H", "")
       COLLECT_QUEUE              = google_cloud_tasks_queue.of["collect-results"].name
@@ -24,7 +25,7 @@ locals {
       RETRY_RESULTS_H            = lookup(var.settings, "RETRY_RESULTS_H", "")
       RETRY_UNKNOWN_OUTCOMES     = lookup(var.settings, "RETRY_UNKNOWN_OUTCOMES", "")
       SHARE_BASE_URL             = local.pages_url
-      SIGNATURES_CHECKED_BY_IAM  = length(setintersection(function.callers, ["people", "public"])) == 0 ? "true" : ""
+      SIGNATURES_CHECKED_BY_IAM  = !contains(function.callers, "public") && (!contains(function.callers, "people") || var.auth_mode == "iam") ? "true" : ""
       SUBMIT_QUEUE               = google_cloud_tasks_queue.of["submit-job"].name
       SWEEP_FLOOR_S              = lookup(var.settings, "SWEEP_FLOOR_S", "")
       SWEEP_INTERVAL_S           = tostring(var.sweep_minutes * 60)

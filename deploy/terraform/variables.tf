@@ -74,6 +74,21 @@ variable "people" {
   }
 }
 
+variable "access" {
+  description = "ACCESS, with iam and iap: who may do what. `who` is an e-mail address, @domain or *; companies null: all of them."
+  type = list(object({
+    who       = string
+    role      = string
+    companies = optional(list(string))
+  }))
+  default = []
+
+  validation {
+    condition     = alltrue([for grant in var.access : contains(["viewer", "reviewer", "operator", "admin"], grant.role)])
+    error_message = "Roles are viewer, reviewer, operator and admin."
+  }
+}
+
 variable "public_base_url" {
   description = "Where pages and API are reached by one address of your own (platform's domain). Null: at the functions' own URLs."
   type        = string

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from common.errors import NotFound, Problem, Rejected
+from common.model.access import Reach, Role
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
@@ -69,12 +70,17 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One method of one path. `reasons` are those beside what every operation may answer."""
+    """One method of one path. `reasons` are those beside what every operation may answer.
+
+    `role` is the least that may do it, `reach` what it leads to.
+    """
 
     id: str
     group: str
     method: str
     path: str
+    role: Role
+    reach: Reach
     summary: str
     description: str
     parameters: tuple[Parameter, ...] = ()
@@ -96,7 +102,7 @@ class Operation:
     def may_fail_with(self) -> tuple[str, ...]:
         """Every reason that a caller has to reckon with."""
         deleted = ("DELETED",) if self.takes(RECORDING_ID) and self.method != "DELETE" else ()
-        return ("INVALID", "UNAUTHENTICATED", *self.reasons, *deleted, "DEFECT", "UNAVAILABLE")
+        return ("INVALID", "UNAUTHENTICATED", "ROLE_NEEDED", *self.reasons, *deleted, "DEFECT", "UNAVAILABLE")
 
     @property
     def rule(self) -> str:

@@ -53,7 +53,7 @@ def idempotently(request: flask.Request, view: Callable[[], ResponseReturnValue]
     if given is None:
         return view()
     s = services()
-    key = hashlib.sha256(f"{_edge.caller()}\n{checked_key(given)}".encode()).hexdigest()
+    key = hashlib.sha256(f"{_edge.caller().name}\n{checked_key(given)}".encode()).hexdigest()
     holder = s.new_id()
     call = s.idempotency.begin(key, fingerprint=_fingerprint(request), holder=holder, now=s.clock())
     if call.answer is not None:

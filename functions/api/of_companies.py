@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.model.access import Reach, Role
 from common.model.answers import Checkup, Rejections
 from functions.api.description import (
     COMPANY,
@@ -35,6 +36,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Companies",
         method="GET",
         path=f"{_COMPANY}/defaults",
+        role=Role.VIEWER,
+        reach=Reach.COMPANY,
         summary="Read a company's defaults",
         description="What holds where a sender says nothing else. A company that settled nothing has the general ones.",
         parameters=(COMPANY, IF_NONE_MATCH),
@@ -50,6 +53,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Companies",
         method="PUT",
         path=f"{_COMPANY}/defaults",
+        role=Role.ADMIN,
+        reach=Reach.COMPANY,
         summary="Settle a company's defaults",
         description="All of them: what is left out is as for everybody. Recordings that are there do not change.",
         parameters=(COMPANY, IF_MATCH),
@@ -65,6 +70,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Companies",
         method="GET",
         path=f"{_COMPANY}/business-ux",
+        role=Role.VIEWER,
+        reach=Reach.COMPANY,
         summary="Read how a company's pages look",
         description="404 where the company has settled nothing.",
         parameters=(COMPANY, IF_NONE_MATCH),
@@ -80,6 +87,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Companies",
         method="PUT",
         path=f"{_COMPANY}/business-ux",
+        role=Role.ADMIN,
+        reach=Reach.COMPANY,
         summary="Settle how a company's pages look",
         description="All of it: what is left out is as for everybody.",
         parameters=(COMPANY, IF_MATCH),
@@ -95,6 +104,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Recordings",
         method="GET",
         path="/api/v1/rejections",
+        role=Role.OPERATOR,
+        reach=Reach.ALL,
         summary="List what was not taken in",
         description="Objects of the bucket that did not become recordings, each with the mend: the latest 100.",
         answers={200: Answer(description="The rejections.", media={JSON: Rejections}, example="rejections")},
@@ -105,6 +116,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="The installation",
         method="GET",
         path="/api/v1/checks",
+        role=Role.OPERATOR,
+        reach=Reach.ALL,
         summary="Check the installation",
         description="Asks each part for real: settings, database and its indexes, bucket, queues, engine, webhook and "
         "sweep; each with what was found and, where that is not well, the mend. It may take 15 seconds.",
@@ -117,6 +130,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="This description",
         method="GET",
         path="/api/v1/openapi.json",
+        role=Role.VIEWER,
+        reach=Reach.NOTHING,
         summary="Read this description",
         description="OpenAPI 3.1, made of the same table that serves the API.",
         parameters=(IF_NONE_MATCH,),

@@ -7,6 +7,7 @@ from typing import Annotated, NotRequired
 import pydantic
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
+from common.model.access import Reach, Role
 from common.model.answers import (
     BulkReplayAnswer,
     DeletionAnswer,
@@ -99,6 +100,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Recordings",
         method="GET",
         path=_BASE,
+        role=Role.VIEWER,
+        reach=Reach.CALLS,
         summary="List and search recordings",
         description=(
             "The latest first, unless `order_by` says otherwise. A page may be short; the list ends where there is no "
@@ -143,6 +146,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Recordings",
         method="POST",
         path=_BASE,
+        role=Role.OPERATOR,
+        reach=Reach.ADDED,
         summary="Add a recording",
         description=(
             "As multipart/form-data with the file, or as JSON with a URL: gs:// of the recordings bucket, or https://. "
@@ -181,6 +186,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Recordings",
         method="GET",
         path=f"{_BASE}/{{recording_id}}",
+        role=Role.VIEWER,
+        reach=Reach.RECORDING,
         summary="Read a recording",
         description="Metadata, where its request stands with its timeline, and the results.",
         parameters=(RECORDING_ID, VIEW_OF_ONE, IF_NONE_MATCH),
@@ -199,6 +206,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Recordings",
         method="GET",
         path=f"{_BASE}/{{recording_id}}/transcript",
+        role=Role.VIEWER,
+        reach=Reach.RECORDING,
         summary="Read a transcript",
         description="Turns as JSON, or as the file that `Accept` prefers. Times are seconds from the beginning.",
         parameters=(RECORDING_ID, IF_NONE_MATCH),
@@ -220,6 +229,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Recordings",
         method="GET",
         path=f"{_BASE}/{{recording_id}}/transcript.{{rendering}}",
+        role=Role.VIEWER,
+        reach=Reach.RECORDING,
         summary="Read a transcript as a file",
         description="WebVTT, SubRip, plain text or Markdown, whatever `Accept` says.",
         parameters=(
@@ -251,6 +262,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Recordings",
         method="GET",
         path=f"{_BASE}/{{recording_id}}/audio",
+        role=Role.VIEWER,
+        reach=Reach.RECORDING,
         summary="Hear a recording",
         description=(
             "Leads to the bytes that were analysed, and to no later version of the file, for ten minutes. Whoever has "
@@ -269,6 +282,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Recordings",
         method="POST",
         path=f"{_BASE}/{{recording_id}}:share",
+        role=Role.REVIEWER,
+        reach=Reach.RECORDING,
         summary="Share a summary page",
         description=(
             "A link that shows the page to whoever has it, for as long as the company has settled, and HTML that "
@@ -286,6 +301,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Recordings",
         method="DELETE",
         path=f"{_BASE}/{{recording_id}}",
+        role=Role.ADMIN,
+        reach=Reach.RECORDING,
         summary="Delete a recording for good",
         description=(
             "Metadata, request, results, audio and what the engine keeps; from this call on it is found nowhere. What "
@@ -310,6 +327,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Running again",
         method="POST",
         path=f"{_BASE}/{{recording_id}}:replay",
+        role=Role.OPERATOR,
+        reach=Reach.RECORDING,
         summary="Run a failed recording again",
         description=(
             "From `submit` (it is analysed anew) or from `collect` (results that are missing are fetched). Asked for "
@@ -337,6 +356,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Running again",
         method="POST",
         path=f"{_BASE}:replay",
+        role=Role.OPERATOR,
+        reach=Reach.CALLS,
         summary="Run many failed recordings again",
         description=(
             "One page of those that `filter` finds, which must name a status or a failure class. What cannot be run "
@@ -367,6 +388,8 @@ OPERATIONS: tuple[Operation, ...] = (
         group="Running again",
         method="POST",
         path=f"{_BASE}:reindex",
+        role=Role.OPERATOR,
+        reach=Reach.ALL,
         summary="Make the search index anew",
         description=(
             "The index and the days' statistics of one page of recordings, from what is stored. Safe to run again, and "

@@ -55,6 +55,7 @@ REASONS: Mapping[str, Reason] = {
     "FILTER_TOO_DEEP": Reason(400, _FILTER, "Parentheses may be nested 10 deep."),
     "UNAUTHENTICATED": Reason(401, "The caller is not known", "Send a valid token."),
     "FORBIDDEN": Reason(403, "Not allowed in this way", "Send the form from a page of this site."),
+    "ROLE_NEEDED": Reason(403, "Not yours to do", "Ask an administrator for the role that the detail names."),
     "NOT_FOUND": Reason(404, "There is no such thing", "Look at the address; lists have what there is."),
     "TRANSCRIPT_NOT_READY": Reason(404, "There is no transcript yet", "Ask again when the request is completed."),
     "METHOD_NOT_ALLOWED": Reason(405, "Not done with this method", "The header `Allow` has those that are."),

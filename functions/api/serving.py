@@ -11,6 +11,7 @@ from werkzeug.routing import Map, Rule
 from common import log
 from common.bootstrap import services
 from functions import _edge
+from functions._access import expect_may
 from functions._delete import gone_if_deleted
 from functions.api import etags
 from functions.api.description import IDEMPOTENCY_KEY, IF_NONE_MATCH
@@ -45,6 +46,7 @@ class Api:
         id_, arguments = self._map.bind("").match(path or request.path, method=request.method)
         operation, view = self._served[id_]
         operation.expect_path(arguments)
+        expect_may(_edge.caller(), role=operation.role, reach=operation.reach, arguments=arguments)
         operation.expect_query(request.args)
         recording_id = arguments.get("recording_id")
         with log.context(recording=recording_id), gone_if_deleted(lambda: services().deletions, recording_id):

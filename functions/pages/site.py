@@ -13,10 +13,13 @@ import flask
 import jinja2
 
 from common.errors import NotFound
+from common.model.access import Role
 from common.model.transcript import clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from common.model.access import Caller
 
 _HERE = Path(__file__).parent
 _CONTENT_TYPES: Mapping[str, str] = {
@@ -122,7 +125,18 @@ class Site:
         **context: object,
     ) -> flask.Response:
         """A page that loads nothing from elsewhere but audio from `media_origin`; `policy` widens or narrows that."""
-        html = _templates().get_template(template).render(link=self.link, asset_link=self.asset_link, **context)
+        caller: Caller | None = flask.g.get("caller") if flask.has_app_context() else None
+        html = (
+            _templates()
+            .get_template(template)
+            .render(
+                link=self.link,
+                asset_link=self.asset_link,
+                caller=caller,
+                may=lambda role: caller is not None and caller.role.covers(Role(role)),
+                **context,
+            )
+        )
         response = flask.Response(html, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = content_security_policy(media_origin, policy)
         return response

@@ -64,7 +64,7 @@ def _add(request: flask.Request) -> ResponseReturnValue:
         page.status_code = error.status
         return page
     services().companies.change_defaults(company, lambda stored: stored)
-    log.event("company_added", company=company, by=_edge.caller())
+    log.event("company_added", company=company, by=_edge.caller().name)
     return flask.redirect(_site().link(f"/settings/companies/{company}", saved="company"), 303)
 
 
@@ -96,7 +96,7 @@ def _settle(request: flask.Request, company: str) -> ResponseReturnValue:
         return _page(company, form=part.rejected(texts, error.problems), status=error.status)
     except _Overtaken as overtaken:
         return _page(company, form=part.overtaken(texts, overtaken.stored), status=412)
-    log.event("company_settled", company=company, part=part.name, by=_edge.caller())
+    log.event("company_settled", company=company, part=part.name, by=_edge.caller().name)
     return flask.redirect(f"{_site().link(f'/settings/companies/{company}', saved=part.name)}#form-{part.name}", 303)
 
 

@@ -11,6 +11,7 @@ from common import log
 from common.adapters.audio_peaks import peaks
 from common.bootstrap import services
 from common.errors import NotFound, Problem, Rejected
+from common.model.access import Role
 from common.model.answers import recording_answer
 from common.model.deletion import deletion_reason
 from common.model.intelligence import SECTIONS
@@ -110,7 +111,8 @@ def _calls_facets(request: flask.Request) -> ResponseReturnValue:
 def _list_query(request: flask.Request, *, now: datetime) -> ListQuery:
     """The parameters of the list, without those that are the page's own."""
     own = {"trail", "counts"}
-    return list_query({name: value for name, value in request.args.items() if name not in own and value}, now=now)
+    given = {name: value for name, value in request.args.items() if name not in own and value}
+    return list_query(given, now=now, narrowed=_edge.caller().narrowed)
 
 
 def _narrowed(request: flask.Request, chosen: Sequence[str], *, now: datetime) -> dict[str, str]:
@@ -122,7 +124,7 @@ def _narrowed(request: flask.Request, chosen: Sequence[str], *, now: datetime) -
 
 
 def _facet_reader(s: Services) -> FacetReader:
-    return FacetReader(index=s.search, requests=s.requests, statistics=s.statistics)
+    return FacetReader(index=s.search, requests=s.requests, statistics=s.statistics, sees=_edge.caller().sees)
 
 
 def _facets(s: Services, query: ListQuery) -> list[Offer]:
@@ -138,7 +140,7 @@ def _kept(request: flask.Request, query: ListQuery) -> dict[str, str]:
 
 def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     """What `CallReader` reads; the audio comes from Cloud Storage."""
-    page = CallReader.of(services()).read(recording_id, request.args)
+    page = CallReader.of(services(), narrowed=_edge.caller().narrowed).read(recording_id, request.args)
     position = page.view.reading.position
     audio_url = _audio_url(page.conversation)
     fragment = f"#t={position_text(position)}" if position is not None else ""
@@ -151,7 +153,8 @@ def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnVa
         if may_have_waveform(page.conversation)
         else None,
         audio_url=f"{audio_url}{fragment}" if audio_url else None,
-        share=share_block(request.args, page.conversation),
+        # The block shows links again, which is to make them.
+        share=share_block(request.args, page.conversation) if _edge.caller().role.covers(Role.REVIEWER) else None,
         request_id=flask.g.request_id,
     )
 
@@ -176,9 +179,9 @@ def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
     _edge.expect_same_origin(request)
     order = order_from(ReplayOrder, request.form.to_dict())
     s = services()
-    Replayer(requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()).one(
-        recording_id, order
-    )
+    Replayer(
+        requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller().name
+    ).one(recording_id, order)
     return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
 
 
@@ -190,7 +193,7 @@ def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
         raise Rejected([Problem("confirm", "must be ticked: a deleted recording cannot be had back")])
     s = services()
     Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock).delete(
-        recording_id, by=_edge.caller(), reason=deletion_reason(given)
+        recording_id, by=_edge.caller().name, reason=deletion_reason(given)
     )
     return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
 

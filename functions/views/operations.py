@@ -38,7 +38,7 @@ def _replay_class(request: flask.Request) -> ResponseReturnValue:
     failure_class, order = replay_of_class(request.form)
     s = services()
     outcome = Replayer(
-        requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller()
+        requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller().name
     ).many(order)
     told = Replayed(
         failure_class=failure_class,

@@ -152,7 +152,7 @@ def _own_page(request: flask.Request, recording_id: RecordingId) -> ResponseRetu
     except (AccountRefused, RefusedByEngine, UnreadableAnswer) as error:
         log.warning("own_page_refused", recording=recording_id, error=type(error).__name__)
         raise Conflict(f"the engine gave no page: {error}") from error
-    log.event("own_page_asked", recording=recording_id, by=_edge.caller(), given=url is not None)
+    log.event("own_page_asked", recording=recording_id, by=_edge.caller().name, given=url is not None)
     if url is None:
         return flask.redirect(f"{_site().link(f'/calls/{recording_id}', own_page='none')}#share", 303)
     return _site().page(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import subprocess
@@ -19,6 +18,7 @@ from deploy.definitions import read_definitions
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import SERVICE_ACCOUNT, Stack
 from tests.local_stack import ROOT, free_port
+from tests.tokens import api_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ class Deployed:
         values = {
             **self.stack.environment,
             "AUTH_MODE": "token" if function.is_for_people else "iam",
-            "API_TOKEN_HASHES": hashlib.sha256(TOKEN.encode()).hexdigest(),
+            "API_TOKENS": api_tokens(TOKEN),
             "EVENTS_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
             "SHARE_SECRETS": "a-secret-of-links",
             "SIGNATURES_CHECKED_BY_IAM": "" if function.is_for_people else "true",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from google.cloud.datastore.query import PropertyFilter
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from common.model.slot import Lease
     from common.ports import Page
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Null sorts before every time: a lower bound keeps "nothing is owed" out of "due".
 _THE_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -120,7 +121,11 @@ class DatastoreRequests:
         return self.waiting_since(now) is not None
 
     def waiting_since(self, now: datetime) -> datetime | None:
-        """Since when the oldest that may be claimed has waited: one entry of an index is read."""
+        """Since when the oldest that may be claimed has waited: one entry of an index is read.
+
+        A projected time is a number, of microseconds since 1970: so it lies in the index
+        (https://cloud.google.com/datastore/docs/concepts/queries#projection_queries).
+        """
         query = self._client.query(
             kind=SYMBL_ASYNC_REQUEST.name,
             filters=[
@@ -131,7 +136,7 @@ class DatastoreRequests:
             order=["available_at"],
         )
         first = next(iter(query.fetch(limit=1)), None)
-        return first["available_at"] if first else None
+        return _EPOCH + timedelta(microseconds=first["available_at"]) if first else None
 
     def due(self, *, now: datetime, limit: int) -> list[SymblAsyncRequest]:
         """Those that are owed a look, the longest overdue first."""

@@ -6,8 +6,10 @@ three words.
 """
 
 import dataclasses
+import itertools
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from deploy.engine.analysis.messages import Message
@@ -136,11 +138,21 @@ def _weight(key: str, candidate: _Candidate) -> float:
 
 def _without_repeats(ranked: Sequence[tuple[str, _Candidate]]) -> list[tuple[str, _Candidate]]:
     """Leave out what is said only within another phrase, single words said once, and all after the heaviest twelve."""
-    kept: list[tuple[str, _Candidate]] = []
+    within: dict[str, set[int]] = defaultdict(set)  # how often phrases are said that hold this one
     for key, candidate in ranked:
-        if " " not in key and len(candidate.messages) == 1:
-            continue
-        wider = (other for other_key, other in ranked if other_key != key and f" {key} " in f" {other_key} ")
-        if not any(len(other.messages) == len(candidate.messages) for other in wider):
-            kept.append((key, candidate))
-    return kept[:_MOST]
+        for part in _parts(key):
+            within[part].add(len(candidate.messages))
+    kept = (
+        (key, candidate)
+        for key, candidate in ranked
+        if (" " in key or len(candidate.messages) > 1) and len(candidate.messages) not in within[key]
+    )
+    return list(itertools.islice(kept, _MOST))
+
+
+def _parts(key: str) -> Iterator[str]:
+    """The shorter runs of words in a phrase."""
+    words = key.split(" ")
+    for length in range(1, len(words)):
+        for begin in range(len(words) - length + 1):
+            yield " ".join(words[begin : begin + length])

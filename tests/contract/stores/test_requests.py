@@ -156,6 +156,15 @@ def test_anybody_waits_while_one_may_be_claimed(added: Added, requests: Datastor
     assert requests.anybody_waits(NOW + timedelta(seconds=1))
 
 
+def test_the_longest_wait_is_that_of_the_oldest(added: Added, requests: DatastoreRequests) -> None:
+    """Of those that may be claimed, to the microsecond."""
+    assert requests.waiting_since(NOW) is None
+    added(1, now=NOW - timedelta(seconds=5, microseconds=7))
+    added(2, now=NOW)
+
+    assert requests.waiting_since(NOW) == NOW - timedelta(seconds=5, microseconds=7)
+
+
 def test_due_are_those_that_are_owed_a_look(added: Added, requests: DatastoreRequests) -> None:
     """The longest overdue first; null and the future are not due."""
     for number, wait in ((1, None), (2, -10), (3, 0), (4, 1), (5, -20)):

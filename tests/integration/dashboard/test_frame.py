@@ -13,6 +13,7 @@ from tests.factories import a_conversation, a_job, sample_calls
 from tests.integration.dashboard.conftest import BROWSER
 from tests.integration.dashboard.page import Page
 from tests.integration.dashboard.rows import belonging
+from tests.tokens import api_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,7 @@ def test_pages_ask_who_calls_and_probes_do_not(pages: Callable[..., FlaskClient]
     """With AUTH_MODE=token pages and API want one; /health and the assets of the error's page do not."""
     client = pages(
         AUTH_MODE="token",
-        API_TOKEN_HASHES=hashlib.sha256(TOKEN.encode()).hexdigest(),
+        API_TOKENS=api_tokens(TOKEN),
         PUBLIC_BASE_URL="http://127.0.0.1:8080/dashboard",
     )
 

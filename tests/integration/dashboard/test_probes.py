@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from deploy.local.identity import Identity
 from deploy.local.storage import StorageServer
 from tests.conftest import PROJECT
 from tests.factories import SAMPLES
+from tests.tokens import api_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,6 +105,6 @@ def test_ready_names_what_is_not(ready: Callable[..., FlaskClient], settings: di
 
 def test_probes_have_no_token(ready: Callable[..., FlaskClient]) -> None:
     """/ready answers without one where everything else wants one."""
-    client = ready(AUTH_MODE="token", API_TOKEN_HASHES=hashlib.sha256(b"secret").hexdigest())
+    client = ready(AUTH_MODE="token", API_TOKENS=api_tokens("secret"))
 
     assert client.get("/ready").status_code == 200

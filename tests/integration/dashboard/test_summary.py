@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import html
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from tests.integration.dashboard.conftest import BROWSER
 from tests.integration.dashboard.page import Page
 from tests.integration.dashboard.rows import a_collected_job
 from tests.symbl_stand_in import Answer, SymblStandIn
+from tests.tokens import api_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -184,7 +184,7 @@ def test_a_call_that_is_not_analysed_yet_has_its_page(client: FlaskClient, rows:
 
 def test_who_has_a_link_reaches_that_page_alone(pages: Callable[..., FlaskClient], call: str) -> None:
     """With AUTH_MODE=token: the page and its styles, and nothing else of the call, the company or the site."""
-    client = pages(AUTH_MODE="token", API_TOKEN_HASHES=hashlib.sha256(TOKEN.encode()).hexdigest())
+    client = pages(AUTH_MODE="token", API_TOKENS=api_tokens(TOKEN))
     link = token(call)
     reached = {
         path: client.get(path, headers=BROWSER).status_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from common.model.intake import MAX_UPLOAD_BYTES
 from tests.factories import a_wav
+from tests.tokens import api_tokens
 
 if TYPE_CHECKING:
     from tests.integration.pipeline.installation import Installation
@@ -209,7 +209,7 @@ def test_every_answer_is_kept_out_of_caches_and_frames(installation: Installatio
 
 def test_a_token_installation_answers_only_with_one(installation: Installation) -> None:
     """401 names what to send; the token itself is kept nowhere."""
-    installation.configure(AUTH_MODE="token", API_TOKEN_HASHES=hashlib.sha256(b"t0ken").hexdigest())
+    installation.configure(AUTH_MODE="token", API_TOKENS=api_tokens("t0ken"))
     client = installation.apps["recordings"].test_client()
 
     answers = [client.get("/api/v1/recordings", headers={"Authorization": given} if given else {})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from deploy.local.identity import ISSUER
 from tests.conftest import ROOT
 from tests.factories import NOW, a_wav, an_error, ended_badly, sample_calls
 from tests.integration.pipeline.installation import Served
+from tests.tokens import a_token, api_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,19 +276,23 @@ def test_what_has_not_failed_is_not_replayed(installation: Installation) -> None
 def test_who_asked_is_kept(installation: Installation) -> None:
     """A token has no name: its kind is what is known."""
     recording = add_failed(installation)
-    installation.configure(AUTH_MODE="token", API_TOKEN_HASHES=hashlib.sha256(b"test").hexdigest())
+    installation.configure(AUTH_MODE="token", API_TOKENS=api_tokens("test"))
 
     refused = replay(installation, f"/{recording}")
     answer = replay(installation, f"/{recording}", headers={"Authorization": "Bearer test"})
 
     assert (refused.status_code, answer.status_code) == (401, 200)
-    assert [kept.by for kept in installation.request(recording).replays] == ["token"]
+    assert [kept.by for kept in installation.request(recording).replays] == ["kim"]
 
 
 def test_who_came_through_iap_is_kept_by_e_mail(installation: Installation) -> None:
     """As the assertion says that it checks, and not as a header beside it claims."""
     recording = add_failed(installation)
-    installation.configure(AUTH_MODE="iap", IAP_AUDIENCE="/projects/1/apps/calls")
+    installation.configure(
+        AUTH_MODE="iap",
+        IAP_AUDIENCE="/projects/1/apps/calls",
+        ACCESS='[{"who": "@acme.example", "role": "operator"}]',
+    )
     installation.services.iap = TokenVerifier(jwks_url=installation.settings["OIDC_JWKS_URL"], issuers=[ISSUER])
     assertion = installation.identity.token(
         audience="/projects/1/apps/calls", email="ops@acme.example", now=installation.clock()
@@ -474,3 +478,41 @@ def test_a_bulk_order_that_is_too_wide_is_refused(
 
     assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (400, field)
     assert installation.request(recording).status is JobStatus.FAILED
+
+
+def test_who_came_through_iam_is_kept_by_e_mail(installation: Installation) -> None:
+    """By the token that Cloud Run has checked, with its signature or without; who has no role there may do nothing."""
+    recording = add_failed(installation)
+    access = '[{"who": "crm@acme.example", "role": "operator"}, {"who": "ana@acme.example", "role": "viewer"}]'
+    installation.configure(AUTH_MODE="iam", ACCESS=access)
+
+    def answered(email: str, *, header: str = "Authorization", cut: bool = False) -> int:
+        token = installation.identity.token(audience="gcloud", email=email, now=installation.clock())
+        token = token.rpartition(".")[0] + ".SIGNATURE_REMOVED_BY_GOOGLE" if cut else token
+        return replay(installation, f"/{recording}", headers={header: f"Bearer {token}"}).status_code
+
+    assert replay(installation, f"/{recording}").status_code == 401
+    assert answered("crm@acme.example", cut=True) == 401  # anybody can write that
+    assert answered("ana@acme.example") == 403
+    assert answered("somebody@evil.example") == 403
+    installation.configure(AUTH_MODE="iam", ACCESS=access, SIGNATURES_CHECKED_BY_IAM="true")
+    assert answered("somebody@evil.example", cut=True) == 403
+    assert answered("crm@acme.example", header="X-Serverless-Authorization", cut=True) == 200
+    assert [kept.by for kept in installation.request(recording).replays] == ["crm@acme.example"]
+
+
+def test_a_key_of_one_caller_is_not_another_ones(installation: Installation) -> None:
+    """Two people may give their calls the same Idempotency-Key; a person's new token is still that person."""
+    recording = add_failed(installation)
+    tokens = (a_token("a", name="ana"), a_token("a2", name="ana"), a_token("b", name="ben"))
+    installation.configure(AUTH_MODE="token", API_TOKENS=api_tokens(*tokens))
+
+    def answered(token: str) -> tuple[int, str | None]:
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k-1"}
+        answer = replay(installation, f"/{recording}", headers=headers)
+        return answer.status_code, answer.headers.get("Idempotent-Replayed")
+
+    assert answered("a") == (200, None)
+    assert answered("a2") == (200, "true")
+    assert answered("b") == (200, None)
+    assert [kept.by for kept in installation.request(recording).replays] == ["ana"]

@@ -57,7 +57,7 @@ def a_reader(server: DatastoreServer, archive: Sequence[CallDocument]) -> FacetR
     for document in archive:
         index.put(document)
     statistics: Statistics = Days(archive)
-    return FacetReader(index=index, requests=DatastoreRequests(client), statistics=statistics)
+    return FacetReader(index=index, requests=DatastoreRequests(client), sees=lambda _: True, statistics=statistics)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))

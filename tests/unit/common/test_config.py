@@ -6,6 +6,9 @@ import pytest
 
 from common.config import ConfigurationError, Settings, read_settings
 from tests.conftest import SETTINGS
+from tests.tokens import a_token, api_tokens
+
+ADMINS = '[{"who": "*", "role": "admin"}]'
 
 
 def complaint(**changed: str | None) -> str:
@@ -46,8 +49,13 @@ def test_everything_that_is_missing_or_wrong_is_said_at_once() -> None:
     ("changed", "name"),
     [
         ({"PUBLIC_BASE_URL": "https://calls.example"}, "AUTH_MODE"),
-        ({"AUTH_MODE": "token"}, "API_TOKEN_HASHES"),
-        ({"AUTH_MODE": "iap"}, "IAP_AUDIENCE"),
+        ({"AUTH_MODE": "token"}, "API_TOKENS"),
+        ({"AUTH_MODE": "token", "API_TOKENS": "[]"}, "API_TOKENS"),
+        ({"AUTH_MODE": "token", "API_TOKENS": "kim"}, "API_TOKENS"),
+        ({"AUTH_MODE": "token", "API_TOKENS": api_tokens(a_token("t", role="boss"))}, "API_TOKENS"),
+        ({"AUTH_MODE": "token", "API_TOKENS": '[{"name": "kim", "role": "viewer", "sha256": "t0ken"}]'}, "API_TOKENS"),
+        ({"AUTH_MODE": "iap", "ACCESS": ADMINS}, "IAP_AUDIENCE"),
+        ({"AUTH_MODE": "iam", "ACCESS": '[{"who": "kim", "role": "viewer"}]'}, "ACCESS"),
     ],
 )
 def test_authentication_is_complete_or_refused(changed: dict[str, str], name: str) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from common.adapters.oidc import TokenVerifier
 from common.errors import TryLater, Unauthenticated
@@ -123,3 +125,22 @@ def test_a_signature_that_google_took_off_is_none_anywhere_else(keys: str) -> No
     """Anybody can write those words."""
     with pytest.raises(Unauthenticated):
         caller(keys, signed().rpartition(".")[0] + ".SIGNATURE_REMOVED_BY_GOOGLE")
+
+
+def test_the_assertion_of_iap_is_signed_by_an_elliptic_curve() -> None:
+    """ES256 and nothing else, for the audience of this service."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = {**ECAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "iap-1", "alg": "ES256", "use": "sig"}
+    server = SymblStandIn().on("/keys", Answer(body={"keys": [public, *IDENTITY.jwks()["keys"]]}))
+    iap = TokenVerifier(jwks_url=f"{server.url}/keys", issuers=["https://cloud.google.com/iap"], algorithms=["ES256"])
+
+    def assertion(**changed: Any) -> str:
+        told = claims(**{"iss": "https://cloud.google.com/iap", "aud": "/projects/1/apps/calls", **changed})
+        return jwt.encode(told, key, algorithm="ES256", headers={"kid": "iap-1"})
+
+    assert iap.verify(assertion(), audiences=["/projects/1/apps/calls"])["email"] == EMAIL
+    rs256 = signed(iss="https://cloud.google.com/iap", aud="/projects/1/apps/calls")
+    for wrong in (assertion(aud="/projects/1/apps/other"), assertion(iss=ISSUER), assertion(exp=1), rs256):
+        with pytest.raises(Unauthenticated):
+            iap.verify(wrong, audiences=["/projects/1/apps/calls"])
+    server.close()

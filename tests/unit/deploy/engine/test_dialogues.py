@@ -14,7 +14,8 @@ from deploy.engine.analysis.questions import questions
 from deploy.engine.analysis.sentiment import label, polarity
 from deploy.engine.analysis.tasks import Task, tasks
 from deploy.engine.analysis.topics import topics
-from tests.unit.deploy.engine.dialogue import NOW, Dialogue, Found, Marked, dialogues
+from tests.found import Found
+from tests.unit.deploy.engine.dialogue import NOW, Dialogue, Marked, dialogues
 
 KINDS = ["written for", "never seen"]
 
