@@ -86,10 +86,10 @@ class _Writer:
     def documents(self) -> dict[str, Any]:
         asked = [
             self._insight("question", q.message, q.text, q.score)
-            for q in questions(self._messages)
+            for q in questions(self._understood)
             if q.score >= self._wish.confidenceThreshold
         ]
-        found = [task for task in tasks(self._messages, self._now) if task.score >= self._wish.confidenceThreshold]
+        found = [task for task in tasks(self._understood, self._now) if task.score >= self._wish.confidenceThreshold]
         action_items = [self._task("action_item", task) for task in found if not task.follow_up]
         follow_ups = [self._task("follow_up", task) for task in found if task.follow_up]
         return {
@@ -103,9 +103,14 @@ class _Writer:
             "analytics": self._analytics(),
             "summary": [
                 {"id": self._id("summary", m.id), "text": self._attributed(m), "messageRefs": [{"id": m.id}]}
-                for m in summary(self._messages, agreed={task.message.id for task in found})
+                for m in summary(self._understood, agreed={task.message.id for task in found})
             ],
         }
+
+    @property
+    def _understood(self) -> list[Message]:
+        """What the rules can read: English. In other languages there are messages and trackers alone, as with Symbl."""
+        return self._messages if self._wish.english else []
 
     def _id(self, *parts: str) -> str:
         return ids.derived_id(self._conversation.id, *parts)
@@ -157,7 +162,7 @@ class _Writer:
                 "sentiment": _mean_sentiment(topic.messages),
                 "parentRefs": [{"type": "topic", "text": topic.parent}] if topic.parent else [],
             }
-            for topic in topics(self._messages, names=names)
+            for topic in topics(self._understood, names=names)
             if topic.score >= self._wish.confidenceThreshold
         ]
 
@@ -208,7 +213,7 @@ class _Writer:
         people = [member.name for member in self._members.values()]
         custom = [(entity.customType, entity.text) for entity in self._wish.entities]
         grouped: dict[tuple[str, str, str], dict[str, list[Entity]]] = defaultdict(lambda: defaultdict(list))
-        for entity in entities(self._messages, self._now, people=people, custom=custom):
+        for entity in entities(self._understood, self._now, people=people, custom=custom):
             grouped[entity.type, entity.sub_type, entity.category][entity.text].append(entity)
         return [
             {

@@ -170,7 +170,12 @@ class Analyst:
     def _hear(self, job: Job, audio: Path) -> Heard:
         if job.starts > MAX_STARTS:
             raise AnalysisFailed(f"the engine ended {MAX_STARTS} times while it analysed this recording")
-        wish = Wish(per_channel=job.submission.per_channel, speakers=job.submission.speakers)
+        wish = Wish(
+            per_channel=job.submission.per_channel,
+            speakers=job.submission.speakers,
+            vocabulary=tuple(job.submission.customVocabulary),
+            language=job.submission.languageCode.partition("-")[0],
+        )
         return self._listener.hear(audio, job.sha256 or "", wish, progress=lambda heard: self._keep(job, heard))
 
     def _lasted(self, job: Job, heard: Heard) -> bool:

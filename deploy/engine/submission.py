@@ -31,11 +31,18 @@ MAX_METADATA_VALUE = 128
 USUAL_SPEAKERS = 2
 
 
-def _served_language(value: str) -> str:
-    if value in OTHER_LANGUAGES:
-        raise ValueError(f"is {value}, which this engine's speech model does not know; it serves {', '.join(ENGLISH)}")
-    if value not in ENGLISH:
+def languages(model: str) -> tuple[str, ...]:
+    """The languages that a speech model knows: those whose names end with ".en" were trained on English alone."""
+    return ENGLISH if model.endswith(".en") else ENGLISH + OTHER_LANGUAGES
+
+
+def _served_language(value: str, info: ValidationInfo) -> str:
+    """Which are served is up to the model: whoever reads a request says so."""
+    if value not in ENGLISH + OTHER_LANGUAGES:
         raise ValueError(f"must be one of [{', '.join(ENGLISH + OTHER_LANGUAGES)}]")
+    served = (info.context or {}).get("languages", ENGLISH + OTHER_LANGUAGES)
+    if value not in served:
+        raise ValueError(f"is {value}, which this engine's speech model does not know; it serves {', '.join(served)}")
     return value
 
 
@@ -140,6 +147,11 @@ class Submission(_Body):
         return self.enableSeparateRecognitionPerChannel and not self.enableSpeakerDiarization
 
     @property
+    def english(self) -> bool:
+        """Whether the rules that find questions, tasks and the like can read what is said."""
+        return self.languageCode in ENGLISH
+
+    @property
     def speakers(self) -> int | None:
         """How many voices to tell apart in the mix of all channels, or None where that is not asked for."""
         return (self.diarizationSpeakerCount or USUAL_SPEAKERS) if self.enableSpeakerDiarization else None
@@ -177,7 +189,7 @@ def _read(model: type[Submission], fields: dict[str, Any], settings: "EngineSett
         model,
         fields,
         drop_nulls=settings.null_fields == "ignore",
-        context={"min_confidence": settings.min_confidence},
+        context={"min_confidence": settings.min_confidence, "languages": languages(settings.model)},
     )
     defaults = {"detectEntities": settings.detect_entities, "enableAllTrackers": settings.all_trackers}
     unsaid = {name: value for name, value in defaults.items() if name not in submission.model_fields_set}

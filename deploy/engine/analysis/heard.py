@@ -71,6 +71,10 @@ class Wish:
     per_channel: bool
     #: How many voices, at most, to tell apart in the mix; None leaves it a mix.
     speakers: int | None = None
+    #: Words that are likely to be said.
+    vocabulary: tuple[str, ...] = ()
+    #: As in ISO 639-1.
+    language: str = "en"
 
 
 class Listener(Protocol):

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from deploy.engine.analysis.heard import Track, Word
+from deploy.engine.analysis.vocabulary import with_vocabulary
 from tests.call_quality import SAMPLES, SIDES, Call, Quality, answers, submission, truth
 from tests.contract.engine.stage import Outside, Stage
 from tests.local_stack import RealCalls
+from tests.scoring import word_errors
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 EXCERPT_S = 14
@@ -91,6 +94,30 @@ def test_words_lie_in_the_voice_that_carries_them(quality: Quality) -> None:
             for silence in call.truth["expected"]["silences_over_5s"]:
                 within = [w for w in words if silence["start"] + 0.5 < w["timeOffset"] < silence["end"] - 0.5]
                 assert within == [], name
+
+
+def test_a_vocabulary_of_names_puts_more_of_them_right_and_no_word_wrong(quality: Quality) -> None:
+    """On the words that the recogniser heard, with its own confidence; the vocabulary is the call's names."""
+    errors = {False: 0, True: 0}
+    names = {False: 0, True: 0}
+    for call in quality.calls.values():
+        people = [call.truth[role]["name"] for role in SIDES]
+        vocabulary = [*people, *(part for name in people for part in name.split()), call.truth["company"]]
+        for role, channel in SIDES.items():
+            said = " ".join(turn["text"] for turn in call.turns if turn["role"] == role)
+            heard = [
+                Word(word["word"], word["timeOffset"], word["timeOffset"] + word["duration"], word["score"])
+                for message in call.messages().values()
+                if message["from"]["email"] == call.truth[role]["email"]
+                for word in message["words"]
+            ]
+            for given in (False, True):
+                [track] = with_vocabulary([Track(channel, tuple(heard), ())], vocabulary if given else [])
+                text = " ".join(word.text for word in track.words)
+                errors[given] += word_errors(said, text).errors
+                names[given] += sum(min(said.count(part), text.count(part)) for part in set(vocabulary))
+    assert errors[True] < errors[False]
+    assert names[True] > names[False]
 
 
 @pytest.fixture

@@ -90,6 +90,17 @@ def test_a_language_that_the_model_does_not_know_is_refused_by_name(idle_stage: 
     assert "must be one of" in refusal(idle_stage, {"url": URL, "languageCode": "xx-XX"})
 
 
+def test_a_model_of_many_languages_is_sent_any_and_gives_messages_alone(make_stage: StageFactory) -> None:
+    """Insights are English alone, as with Symbl; trackers are found by their words in any language."""
+    stage = make_stage(model="tiny")
+    path = stage.analysed(languageCode="fr-FR", customVocabulary=["Ann"])
+    assert len(stage.get(f"{path}/messages")["messages"]) == len(stage.get(f"{stage.analysed()}/messages")["messages"])
+    kinds = {"questions": "questions", "action-items": "actionItems", "topics": "topics", "entities": "entities"}
+    assert [stage.get(f"{path}/{kind}")[key] for kind, key in kinds.items()] == [[]] * 4
+    assert stage.get(f"{path}/summary") == {"summary": []}
+    assert [tracker["name"] for tracker in stage.get(f"{path}/trackers")] == ["Refund"]
+
+
 def test_appending_keeps_the_conversation_and_makes_a_new_job(stage: Stage) -> None:
     conversation_id, job_id = stage.submit(URL)
     again, next_job = stage.submit(URL, conversation_id)
