@@ -15,7 +15,7 @@ from common import log
 from common.bootstrap import services
 from common.errors import Gone, Problem, Rejected, TooLarge
 from common.model.access import RoleNeeded
-from common.model.answers import recording_answer
+from common.model.answers import instant, recording_answer
 from common.model.deletion import deletion_reason
 from common.model.intake import MAX_UPLOAD_BYTES, AddOutcome
 from common.model.intelligence import ResultsState
@@ -30,7 +30,7 @@ from functions._intake import Intake, expect_company, too_large
 from functions._reading import Reading
 from functions._reindex import Reindexer, reindex_order
 from functions._replay import Replayer
-from functions._sharing import Sharing, share_order
+from functions._sharing import Sharing, share_order, take_back_order
 from functions.api.etags import etag_of_recording, expect_match
 from functions.api.idempotency import named_call
 from functions.api.of_recordings import OPERATIONS
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
     from werkzeug.datastructures import FileStorage
 
-    from common.model.answers import Reindexed
+    from common.model.answers import Reindexed, TakenBackAnswer
     from common.model.conversation import ConversationMetadata
     from common.model.job import SymblAsyncRequest
     from common.model.recording import RecordingDetails, RecordingId
@@ -214,6 +214,14 @@ def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnV
     return _edge.json_answer(shared.as_json)
 
 
+def _unshare(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    order = take_back_order(_edge.json_body(request))
+    _reading().one(recording_id)
+    link = Sharing.of_services().take_back(recording_id, order.url, by=_edge.caller().name)
+    answer: TakenBackAnswer = {"id": recording_id, "taken_back": True, "expires_at": instant(link.expires_at)}
+    return _edge.json_answer(answer)
+
+
 def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     order = order_from_json(ReplayOrder, _edge.json_body(request))
     read = request.headers.get("If-Match")
@@ -258,6 +266,7 @@ _API = Api(
         "get_audio": _audio,
         "delete_recording": _delete,
         "share_recording": _share,
+        "unshare_recording": _unshare,
         "replay_recording": _replay,
         "replay_recordings": _replay_many,
         "reindex_recordings": _reindex,

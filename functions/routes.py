@@ -59,6 +59,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     _get(f"{_CALL}/waveform.svg", "calls.waveform", Role.VIEWER, Reach.RECORDING),
     _post(f"{_CALL}/share", "summary.share", Role.REVIEWER, Reach.RECORDING, Action.CALL_SHARED),
+    _post(f"{_CALL}/unshare", "summary.unshare", Role.REVIEWER, Reach.RECORDING, Action.LINK_TAKEN_BACK),
     _post(f"{_CALL}/own-page", "summary.own_page", Role.REVIEWER, Reach.RECORDING, Action.CALL_SHARED),
     _post(f"{_CALL}/replay", "calls.replay", Role.OPERATOR, Reach.RECORDING, Action.CALL_REPLAYED),
     _post(f"{_CALL}/delete", "calls.delete", Role.ADMIN, Reach.RECORDING, Action.CALL_DELETED),

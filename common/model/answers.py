@@ -307,6 +307,14 @@ class RejectionAnswer(TypedDict):
     mend: str
 
 
+class TakenBackAnswer(TypedDict):
+    """A link that opens nothing any more."""
+
+    id: str
+    taken_back: bool
+    expires_at: Instant | None  #: when it would have expired
+
+
 class AuditEventAnswer(TypedDict):
     """One thing that somebody did."""
 

@@ -32,6 +32,7 @@ class Action(enum.StrEnum):
     AUDIO_PLAYED = "audio.played"
     CALL_ADDED = "call.added"
     CALL_SHARED = "call.shared"
+    LINK_TAKEN_BACK = "link.taken_back"
     CALL_REPLAYED = "call.replayed"
     CALLS_REPLAYED = "calls.replayed"
     CALL_DELETED = "call.deleted"

@@ -15,6 +15,7 @@ from common.model.answers import (
     RecordingsPage,
     Reindexed,
     SharedAnswer,
+    TakenBackAnswer,
 )
 from common.model.audit import Action
 from common.model.deletion import MAX_REASON_CHARS
@@ -24,7 +25,7 @@ from common.model.replay import BulkReplayOrder, ReplayOrder
 from common.model.search.facets import Facet
 from common.model.transcript import RENDERINGS, TranscriptAnswer
 from functions._reindex import ReindexOrder
-from functions._sharing import ShareOrder
+from functions._sharing import ShareOrder, TakeBackOrder
 from functions.api.description import (
     ETAG,
     FILTER,
@@ -295,7 +296,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Share a summary page",
         description=(
             "A link that shows the page to whoever has it, for as long as the company has settled, and HTML that "
-            "embeds it in pages of the company's origins. Made anew at each call; nothing is stored."
+            "embeds it in pages of the company's origins. Made anew at each call. `:unshare` takes it back."
         ),
         parameters=(RECORDING_ID,),
         body=Body(models={JSON: ShareOrder}, examples={"without the transcript": {"transcript": False}}),
@@ -303,6 +304,25 @@ OPERATIONS: tuple[Operation, ...] = (
         reasons=("NOT_FOUND",),
         curl="curl BASE/api/v1/recordings/ID:share -H 'Content-Type: application/json' -d '{}'",
         command="./calltrack recordings share ID",
+    ),
+    Operation(
+        id="unshare_recording",
+        group="Recordings",
+        method="POST",
+        path=f"{_BASE}/{{recording_id}}:unshare",
+        role=Role.REVIEWER,
+        reach=Reach.RECORDING,
+        action=Action.LINK_TAKEN_BACK,
+        summary="Take a link back",
+        description="The link opens nothing from now on; other links to the same page do. Sent again, nothing changes.",
+        parameters=(RECORDING_ID,),
+        body=Body(models={JSON: TakeBackOrder}, examples={"a link": {"url": "https://calls.example/share/AQEr…"}}),
+        answers={200: Answer(description="It is.", media={JSON: TakenBackAnswer}, example="taken_back")},
+        reasons=("NOT_FOUND",),
+        curl=(
+            "curl BASE/api/v1/recordings/ID:unshare -H 'Content-Type: application/json' "
+            """-d '{"url": "https://calls.example/share/TOKEN"}'"""
+        ),
     ),
     Operation(
         id="delete_recording",

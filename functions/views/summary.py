@@ -94,6 +94,7 @@ class ShareBlock:
     shared: Shared | None
     expires: Moment | None
     own_page: str = ""
+    taken_back: bool = False
 
 
 def share_block(args: Mapping[str, str], conversation: ConversationMetadata) -> ShareBlock:
@@ -102,7 +103,11 @@ def share_block(args: Mapping[str, str], conversation: ConversationMetadata) -> 
     The link is made anew from that, and only where it lives no longer than the company allows.
     """
     blank = ShareBlock(
-        company=conversation.company, shared=None, expires=None, own_page=_OWN_PAGE.get(args.get("own_page", ""), "")
+        company=conversation.company,
+        shared=None,
+        expires=None,
+        own_page=_OWN_PAGE.get(args.get("own_page", ""), ""),
+        taken_back="taken_back" in args,
     )
     end = args.get("shared", "")
     if end != _FOR_EVER and not (end.isascii() and end.isdecimal() and len(end) <= 11):  # noqa: PLR2004
@@ -136,6 +141,17 @@ def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnV
     end = str(int(shared.link.expires_at.timestamp())) if shared.link.expires_at else _FOR_EVER
     query = {"shared": end} | ({} if with_transcript else {"transcript": "no"})
     return flask.redirect(f"{_site().link(f'/calls/{recording_id}', **query)}#share", 303)
+
+
+def _unshare(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """Back to the call, which says that the link opens nothing any more."""
+    _edge.expect_same_origin(request)
+    conversation = services().recordings.get(recording_id)
+    if conversation is None:
+        raise NotFound(f"There is no call {recording_id!r}.")
+    _audit.about(company=conversation.company)
+    Sharing.of_services().take_back(recording_id, request.form.get("url", ""), by=_edge.caller().name)
+    return flask.redirect(f"{_site().link(f'/calls/{recording_id}', taken_back='yes')}#share", 303)
 
 
 def _own_page(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
@@ -183,5 +199,6 @@ VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "summary": _summary,
     "look": _look,
     "share": _share,
+    "unshare": _unshare,
     "own_page": _own_page,
 }

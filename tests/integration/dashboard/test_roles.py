@@ -215,6 +215,6 @@ def test_a_page_offers_what_its_reader_may_do(installation: Installation) -> Non
         }
         assert "/share/" not in answer.text or role.covers(Role.REVIEWER)  # a link is shown again by making it
     assert shown[Role.VIEWER] == set()
-    assert shown[Role.REVIEWER] == {"share", "own-page"}
-    assert shown[Role.OPERATOR] == {"share", "own-page", "/ops"}
-    assert shown[Role.ADMIN] == {"share", "own-page", "delete", "/ops", "/settings/companies", "/audit"}
+    assert shown[Role.REVIEWER] == {"share", "unshare", "own-page"}
+    assert shown[Role.OPERATOR] == {"share", "unshare", "own-page", "/ops"}
+    assert shown[Role.ADMIN] == {"share", "unshare", "own-page", "delete", "/ops", "/settings/companies", "/audit"}
