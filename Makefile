@@ -38,8 +38,8 @@ bench: .test ## print ratios and counts: RPCs per recording, slot use, search ov
 soak: .test ## send 500 recordings through everything while everything fails, and a call of four hours (three quarters of an hour)
 	@$(BIN)/python -m pytest tests/soak -m soak -n 0 -q
 
-audit: .test ## look for known holes in dependencies, for risky code, and at every licence (docs/audit.md)
-	@$(BIN)/python -m deploy.audit
+audit: .test ## look for known holes in dependencies, for risky code, and at every licence (deploy/audit.yaml)
+	@$(BIN)/python -m deploy.audit $(ARGS)
 
 terraform: ## check and test the Terraform configurations; no project is needed
 	@set -e; for each in deploy/terraform deploy/terraform/platform; do \

@@ -197,7 +197,13 @@ def _add_intelligence(app: Flask, engine: "Engine") -> None:
 
 
 def _reading(engine: "Engine", read: "Reader") -> Callable[[str], Response]:
-    return lambda conversation_id: marked(engine, read(engine, conversation_id))
+    def answer(conversation_id: str) -> Response:
+        found = marked(engine, read(engine, conversation_id))
+        if read is _summary:
+            found.headers["X-Summary"] = "extractive"  # Symbl's was written by a language model
+        return found
+
+    return answer
 
 
 def _members(engine: "Engine", conversation_id: str) -> Json:

@@ -55,7 +55,7 @@ _MACHINES = _one_of("system, site, website, app, computer, modem, machine, polic
 _SOMEBODY = (
     rf"(?:\b(?i:my|our|the|an?)\s+(?!{_MACHINES}\b)\w+(?:\s+\w+)?(?:,\s*(?P<name>[A-Z]\w+),)?"
     r"|\b(?i:one of (?:our|my|the)\s+\w+(?:\s+\w+)?)"
-    r"|\b(?i:someone|somebody|a colleague|she|he|they)(?:\s+(?:from|in|at|on)\s+(?:\w+\s+){1,3}?\w+)?"
+    r"|\b(?i:someone|somebody|a colleague|she|he|they)(?:\s+(?:from|in|at|on)\s+(?:\w+\s+){0,3}?\w+)?"
     rf"|(?!I\b|You\b|We\b|It\b|That\b|This\b|There\b|Nobody\b|Who\b|What\b|When\b){_PERSON})"
 )
 _HE_WILL = r"(?:\s+will|'ll|\s+is going to|\s+are going to)"

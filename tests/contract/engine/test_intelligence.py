@@ -255,8 +255,10 @@ def test_the_summary_quotes_and_links(stage: Stage) -> None:
     ]
     conversation_id, _ = stage.submit(stage.recording("long", turns))
     stage.engine.run_pending()
-    summary = stage.get(f"/v1/conversations/{conversation_id}/summary")["summary"]
+    answer = stage.ask("GET", f"/v1/conversations/{conversation_id}/summary")
+    summary = answer.get_json()["summary"]
     ids = {message["id"] for message in stage.get(f"/v1/conversations/{conversation_id}/messages")["messages"]}
+    assert answer.headers["X-Summary"] == "extractive"
     assert len(summary) == 3
     assert {ref["id"] for item in summary for ref in item["messageRefs"]} < ids
 

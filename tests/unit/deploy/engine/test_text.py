@@ -22,6 +22,12 @@ NOW = datetime(2026, 3, 10, 9, 14, tzinfo=UTC)
         ("Okay, yes please.", "neutral"),
         ("We are pretty backed up.", "neutral"),
         ("How can I help you?", "neutral"),
+        ("No problem, I am Grace.", "neutral"),
+        ("Great. Is that the best number to reach you?", "neutral"),
+        ("Have a nice day, bye.", "neutral"),
+        ("I am fed up with this.", "negative"),
+        ("Nobody told me about it.", "negative"),
+        ("I can't wait, thank you so much.", "positive"),
     ],
 )
 def test_moods_of_calls(text: str, expected: str) -> None:

@@ -38,6 +38,11 @@ def test_other_words_do_not_match(phrase: str, text: str) -> None:
     assert hits([phrase], lines(said(text))) == []
 
 
+def test_what_is_denied_is_said_all_the_same() -> None:
+    """A tracker listens for words: whoever wants to know what was meant reads the turn."""
+    assert len(hits(["cancel my account"], lines(said("I do not want to cancel my account.")))) == 1
+
+
 def test_the_longest_phrase_counts_alone() -> None:
     [hit] = hits(["supervisor", "speak to a supervisor"], lines(said("Let me speak to a supervisor.")))
     assert (hit.phrase, hit.said, hit.offset) == ("speak to a supervisor", "speak to a supervisor", 7)
