@@ -39,7 +39,7 @@ _DEEDS = _one_of(
     "research, return, review, schedule, send, share, ship, sign, stop by, submit, take, talk to, tell him, tell her, "
     "tell my, tell the, tell them, text, update, upload, visit, write"
 )
-_CALL = r"(?:call|phone|ring|contact|text|meet|see|visit|reach|catch up with|touch base with|reconnect with)"
+_CALL = r"(?:call|phone|ring|contact|meet|see|visit|reach|catch up with|touch base with|reconnect with)"
 _REACH_YOU = (
     rf"(?:{_CALL}\s+you\b(?!\s+(?:a|an|the)\s)|(?:speak|talk|meet|connect)\s+(?:with|to)\s+you\b"
     r"|give\s+you\s+(?:a|another)\s+(?:\w+\s+)?(?:call|ring|shout|buzz)\b|be\s+(?:calling|contacting|phoning|ringing)\s+you\b)"
@@ -117,6 +117,12 @@ _CONDITION_FIRST = re.compile(
     r"(?:(?:and|but|so|no|yes|okay|well|now|again|because|look)[, ]+)*(?:if|unless)\b", re.IGNORECASE
 )
 _THEN_FIRST = re.compile(r"(?:(?:and|well|so)\s+)?then\b", re.IGNORECASE)
+#: "I'll ask the manager and call you back": who promises both is said once.
+_BOTH = re.compile(
+    rf"\b(?P<promise>(?:I|we){_WILL})(?P<first>\s[^,;]+?),?\s+(?:and then|and|then)\s+"
+    rf"(?={_REACH_YOU}|{_AGAIN}|{_DEEDS}\b)",
+    re.IGNORECASE,
+)
 _ASKING = re.compile(r"\b(?:do|does|did|what|when|where|how|why|that|who)\s+$", re.IGNORECASE)
 _BEFORE_THEN = re.compile(r"\b(?:before|by|until)\s+then\b", re.IGNORECASE)
 #: Where a sentence turns to somebody's next deed; recognisers write such turns as commas.
@@ -173,6 +179,10 @@ _FORMS = (
     _form(
         rf"\b(?P<who>I|we){_WILL}\s+{_ADVERBS}{_SOME_DEED}(?P<deed>(?!(?:have|need) to\b)\w+.*)",
         "speaker", 0.95,
+    ),
+    _form(
+        rf"\b(?P<who>I|we){_WILL}\s+(?P<deed>do (?:that|it|this|so)\b(?!.*\bnow\b).*)",
+        "speaker", 0.8, needs_date=True,
     ),
     _form(
         rf"\b(?P<who>I|we)\s+can\s+{_ADVERBS}(?P<deed>(?:{_DEEDS}|have\s+(?:\w+\s+){{1,3}}\w+|get\s+\w+)\b.*)",
@@ -240,7 +250,7 @@ def _in_sentence(
         return
     earlier = ""
     seen: set[bool] = set()
-    for clause in _CLAUSES.split(_COURTESY.sub("", sentence)):
+    for clause in _CLAUSES.split(_BOTH.sub(r"\g<promise>\g<first>, and \g<promise> ", _COURTESY.sub("", sentence))):
         hangs = _is_conditional(clause) or (conditional and _THEN_FIRST.match(clause))
         task = None if hangs else _in_clause(message, sentence, clause, now, mentioned)
         if task is not None and task.follow_up not in seen:
