@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_S = "5"
 _PROBLEM_TYPE = "application/problem+json"
-_TRACE = re.compile(r"([0-9a-f]{32})")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2}).*")
+_CLOUD_TRACE = re.compile(r"([0-9a-f]{32})(?:/([0-9]{1,20}))?(?:;o=([01]))?")
 #: What the router and the parser of requests refuse; all else of theirs is INVALID.
 _REASONS_OF_STATUS: Mapping[int, str] = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
 #: Nothing is loaded from elsewhere and nothing runs inline. Pages add what they need.
@@ -302,13 +303,23 @@ def _request_id(request: flask.Request) -> str:
 
 
 def _trace(request: flask.Request) -> dict[str, Any]:
-    """Cloud Logging shows a line with its request when it carries the trace."""
-    header = request.headers.get("traceparent", "") or request.headers.get("X-Cloud-Trace-Context", "")
-    found = _TRACE.search(header)
-    if not found:
+    """Cloud Logging shows a line with its request, and Cloud Trace with its span, when it carries them.
+
+    Headers: https://www.w3.org/TR/trace-context/#traceparent-header, https://cloud.google.com/trace/docs/trace-context;
+    fields: https://cloud.google.com/logging/docs/structured-logging.
+    """
+    if found := _TRACEPARENT.fullmatch(request.headers.get("traceparent", "")):
+        trace, span, sampled = found[1], found[2], bool(int(found[3], 16) & 1)
+    elif found := _CLOUD_TRACE.fullmatch(request.headers.get("X-Cloud-Trace-Context", "")):
+        trace, span, sampled = found[1], f"{int(found[2] or 0):016x}", found[3] == "1"
+    else:
         return {}
     project = services().settings.google_cloud_project
-    return {"logging.googleapis.com/trace": f"projects/{project}/traces/{found[1]}"}
+    return {
+        "logging.googleapis.com/trace": f"projects/{project}/traces/{trace}",
+        "logging.googleapis.com/spanId": span,
+        "logging.googleapis.com/trace_sampled": sampled,
+    }
 
 
 def _problem(

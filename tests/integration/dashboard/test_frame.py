@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from common.model.lifecycle import JobStatus
 from functions.pages.site import assets
+from tests.conftest import PROJECT
 from tests.factories import a_conversation, a_job, sample_calls
 from tests.integration.dashboard.conftest import BROWSER
 from tests.integration.dashboard.page import Page
@@ -141,3 +143,37 @@ def test_pages_ask_who_calls_and_probes_do_not(pages: Callable[..., FlaskClient]
     assert client.get("/calls", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
     assert client.get("/health").status_code == client.get("/dashboard/health").status_code == 200
     assert client.get(assets()["app.css"].path).status_code == 200
+
+
+TRACE = "105445aa7843bc8bf206b12000100000"
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "span", "sampled"),
+    [
+        ("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01", "00f067aa0ba902b7", True),
+        ("X-Cloud-Trace-Context", f"{TRACE}/74;o=0", "000000000000004a", False),
+        ("X-Cloud-Trace-Context", f"{TRACE}/1;o=1", "0000000000000001", True),
+    ],
+)
+def test_a_line_of_the_log_is_shown_with_its_request(
+    client: FlaskClient,
+    rows: CallRows,
+    capsys: pytest.CaptureFixture[str],
+    header: str,
+    value: str,
+    *,
+    span: str,
+    sampled: bool,
+) -> None:
+    """By the trace that Google's front end gives it, or the caller; a header that is none is left out."""
+    assert rows
+    for given in (value, "garbage"):
+        assert client.put("/api/v1/companies/A/business-ux", json={}, headers={header: given}).status_code == 200
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    traced = [line for line in lines if "logging.googleapis.com/trace" in line]
+    assert 0 < len(traced) == len(lines) / 2
+    for line in traced:
+        assert line["logging.googleapis.com/trace"] == f"projects/{PROJECT}/traces/{TRACE}"
+        assert (line["logging.googleapis.com/spanId"], line["logging.googleapis.com/trace_sampled"]) == (span, sampled)
