@@ -34,16 +34,25 @@ keep_engine() { # without an image that is asked for, the one that runs
   if [ "${image#*@sha256:}" != "$image" ]; then export TF_VAR_engine_image="$image"; fi
 }
 
+# A first apply meets things that take minutes to be known everywhere: roles, service agents, metrics that alerts go by; and
+# 60 changes of functions a minute are allowed. What was made stays made, so trying again goes on where it was.
+plan_and_apply() { # DIRECTORY
+  for pause in 60 120 180 0; do
+    terraform -chdir="$1" plan "${settings[@]}" -out=calltrack.tfplan
+    if [ "$what" = plan ] || terraform -chdir="$1" apply -input=false calltrack.tfplan; then return 0; fi
+    if [ "$pause" != 0 ]; then echo "Trying again in $pause s." && sleep "$pause"; fi
+  done
+  return 1
+}
+
 case $what in
 plan | apply)
   use .
   adopt_secrets
-  terraform plan "${settings[@]}" -out=calltrack.tfplan
-  if [ "$what" = apply ]; then terraform apply -input=false calltrack.tfplan; fi
+  plan_and_apply .
   use platform
   keep_engine
-  terraform -chdir=platform plan "${settings[@]}" -out=calltrack.tfplan
-  if [ "$what" = apply ]; then terraform -chdir=platform apply -input=false calltrack.tfplan; fi
+  plan_and_apply platform
   ;;
 destroy)
   use platform

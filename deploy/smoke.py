@@ -3,13 +3,15 @@
     python -m deploy.smoke --outputs .local/deployed.json      # what `terraform output -json` says
     python -m deploy.smoke --server http://127.0.0.1:8080      # where pages and API have one address
 
-Who calls is CALLTRACK_TOKEN, else the service account of the machine that this runs on (an identity token of its own
-metadata server for each address). Every step is a command of ./calltrack, so what is tested is what people use.
+Who calls is CALLTRACK_TOKEN. Without it, in a build: with auth_mode iam the account that builds, by an identity token
+for each address; with token the token in the secret calltrack-smoke-token. Nothing can be sent through IAP from here,
+so then there is nothing to do. Every step is a command of ./calltrack, so what is tested is what people use.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import subprocess
@@ -28,7 +30,7 @@ SAMPLE = ROOT / "samples" / "dental-scheduling.ogg"
 COMPANY = "calltrack-smoke-test"
 PATIENCE_S = 240
 PAUSE_S = 2
-_IDENTITY = "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/identity"
+_ACCOUNT = "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default"
 
 
 class Broken(Exception):  # noqa: N818
@@ -41,7 +43,12 @@ def calltrack(server: str, *arguments: str) -> str:
     Raises:
         Broken: where it ends otherwise than well.
     """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CALLTRACK_SERVER": server, "CALLTRACK_TOKEN": token(server)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "CALLTRACK_SERVER": server,
+        "CALLTRACK_TOKEN": identity(server),
+    }
     done = subprocess.run(  # noqa: S603  # our own program
         [sys.executable, "-m", "deploy.cli", *arguments],
         capture_output=True, text=True, env=environment, cwd=ROOT, check=False, timeout=1200,
@@ -53,12 +60,26 @@ def calltrack(server: str, *arguments: str) -> str:
     return done.stdout
 
 
-def token(server: str) -> str:
-    """The bearer token for a server; none on this machine, where none is needed."""
+def identity(server: str) -> str:
+    """The bearer token for a server: none on this machine, where none is needed."""
     given = os.environ.get("CALLTRACK_TOKEN", "")
     if given or urlsplit(server).hostname in {"127.0.0.1", "localhost"}:
         return given
-    answer = requests.get(_IDENTITY, params={"audience": server}, headers={"Metadata-Flavor": "Google"}, timeout=10)
+    return _metadata("identity", audience=server)
+
+
+def token_in_secret(project: str) -> str:
+    """What the secret calltrack-smoke-token holds: a token of the API, of an admin."""
+    access = json.loads(_metadata("token"))["access_token"]
+    url = f"https://secretmanager.googleapis.com/v1/projects/{project}/secrets/calltrack-smoke-token/versions/latest:access"
+    answer = requests.get(url, headers={"Authorization": f"Bearer {access}"}, timeout=10)
+    answer.raise_for_status()
+    return base64.b64decode(answer.json()["payload"]["data"]).decode().strip()
+
+
+def _metadata(what: str, **query: str) -> str:
+    """What the machine's service account can have (https://cloud.google.com/compute/docs/metadata)."""
+    answer = requests.get(f"{_ACCOUNT}/{what}", params=query, headers={"Metadata-Flavor": "Google"}, timeout=10)
     answer.raise_for_status()
     return answer.text
 
@@ -117,6 +138,12 @@ def main() -> int:
     outputs = json.loads(given.outputs.read_text()) if given.outputs else {}
     pages = given.server or outputs["pages_url"]["value"]
     api = given.server or outputs["api_url"]["value"]
+    mode = outputs["auth_mode"]["value"] if outputs else "none"
+    if mode == "iap" and not os.environ.get("CALLTRACK_TOKEN"):
+        sys.stdout.write("Nothing can be sent through IAP from here: open the pages, and add a call by hand\n")
+        return 0
+    if mode == "token":
+        os.environ.setdefault("CALLTRACK_TOKEN", token_in_secret(outputs["project"]["value"]))
     try:
         recording = smoke(pages=pages, api=api, wait_s=given.wait)
     except Broken as broken:

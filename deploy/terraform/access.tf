@@ -1,8 +1,11 @@
 # Who may call what. A function's callers are named in functions.yaml; Cloud Run checks them before any code of ours runs.
 locals {
+  #: Sends a call through after each deployment. It could deploy anything, so nothing is kept from it.
+  smoke_tester = "ct-build@${var.project}.iam.gserviceaccount.com"
+
   #: With token the functions check who calls by themselves, and a browser has no identity token: Cloud Run lets all through.
   people = var.auth_mode == "token" ? toset(["allUsers"]) : (
-    var.auth_mode == "iap" ? toset(["serviceAccount:service-${data.google_project.this.number}@gcp-sa-iap.iam.gserviceaccount.com"]) : var.people
+    var.auth_mode == "iap" ? toset(["serviceAccount:service-${data.google_project.this.number}@gcp-sa-iap.iam.gserviceaccount.com"]) : setunion(var.people, ["serviceAccount:${local.smoke_tester}"])
   )
   members_of = {
     public = toset(["allUsers"])

@@ -10,7 +10,13 @@ resource "google_monitoring_notification_channel" "email" {
 locals {
   alerts = {
     for name, alert in local.monitoring.alerts : name => merge(alert, {
-      above  = try(alert.above == "daily_submissions_expected" ? var.daily_submissions_expected : tonumber(alert.above), null)
+      above = try(
+        alert.above == "daily_submissions_expected" ? var.daily_submissions_expected :
+        startswith(alert.metric, "slots_") ? floor(alert.above / var.sweep_minutes) :
+        tonumber(alert.above),
+        tonumber(alert.above),
+        null,
+      )
       absent = can(alert.absent_s)
       filter = can(alert.metric) ? (
         "metric.type=\"${local.metric_type[alert.metric]}\" AND resource.type=\"cloud_run_revision\""

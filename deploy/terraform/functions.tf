@@ -34,7 +34,7 @@ locals {
   ingress = {
     for name, function in local.functions : name => (
       contains(function.callers, "public") ? "ALLOW_ALL" :
-      !contains(function.callers, "people") ? "ALLOW_INTERNAL_ONLY" :
+      !contains(function.callers, "people") ? var.internal_ingress :
       var.public_base_url == null ? "ALLOW_ALL" : "ALLOW_INTERNAL_AND_GCLB"
     )
   }
@@ -72,7 +72,7 @@ resource "google_cloudfunctions2_function" "of" {
     # An empty value counts as not given.
     environment_variables = merge(
       { for setting, value in local.settings[each.key] : setting => value if value != "" },
-      { THREADS = tostring(each.value.concurrency), LOG_EXECUTION_ID = "true" },
+      { THREADS = tostring(each.value.concurrency) },
     )
 
     dynamic "secret_environment_variables" {

@@ -22,3 +22,13 @@ output "recordings_bucket" {
   description = "Where recordings are put."
   value       = google_storage_bucket.recordings.name
 }
+
+output "auth_mode" {
+  description = "How callers are known: the smoke test goes by it."
+  value       = var.auth_mode
+}
+
+output "project" {
+  description = "The project."
+  value       = var.project
+}

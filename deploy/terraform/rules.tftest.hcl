@@ -27,6 +27,8 @@ run "who_may_call_what" {
       "symbl_webhook/public/allUsers",
       "dashboard/people/group:qa@example.com",
       "recordings/people/group:qa@example.com",
+      "dashboard/people/serviceAccount:ct-build@calls-prod.iam.gserviceaccount.com",
+      "recordings/people/serviceAccount:ct-build@calls-prod.iam.gserviceaccount.com",
       "ingest_recording/events/serviceAccount:ct-events@calls-prod.iam.gserviceaccount.com",
       "ingest_recording/tasks/serviceAccount:ct-tasks@calls-prod.iam.gserviceaccount.com",
       "dispatch_jobs/tasks/serviceAccount:ct-tasks@calls-prod.iam.gserviceaccount.com",
@@ -34,7 +36,7 @@ run "who_may_call_what" {
       "collect_results/tasks/serviceAccount:ct-tasks@calls-prod.iam.gserviceaccount.com",
       "sweep_jobs/tasks/serviceAccount:ct-tasks@calls-prod.iam.gserviceaccount.com",
     ])
-    error_message = "The webhook is public, pages and API are for the people named, everything else for our own accounts."
+    error_message = "The webhook is public, pages and API are for the people named and the smoke test, everything else for our own accounts."
   }
 
   assert {

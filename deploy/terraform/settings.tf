@@ -3,12 +3,14 @@ locals {
   pages_url = coalesce(var.public_base_url, "${local.base_url}/dashboard")
   api_url   = coalesce(var.public_base_url, "${local.base_url}/recordings")
 
+  access = concat(var.access, var.auth_mode == "iam" ? [{ who = local.smoke_tester, role = "admin", companies = null }] : [])
+
   #: Cloud Run's address of a service, known before it is there.
   engine_url = coalesce(var.engine_url, "https://calltrack-engine-${data.google_project.this.number}.${var.region}.run.app")
 
   settings = {
     for name, function in local.functions : name => {
-      ACCESS                     = contains(function.callers, "people") && length(var.access) > 0 ? jsonencode(var.access) : ""
+      ACCESS                     = contains(function.callers, "people") && var.auth_mode != "token" ? jsonencode(local.access) : ""
       AUTH_MODE                  = contains(function.callers, "people") ? var.auth_mode : "iam"
       BUCKET_SCAN_INTERVAL_H     = lookup(var.settings, "BUCKET_SCAN_INTERVAL_H", "")
       COLLECT_QUEUE              = google_cloud_tasks_queue.of["collect-results"].name

@@ -89,6 +89,17 @@ variable "access" {
   }
 }
 
+variable "internal_ingress" {
+  description = "From where the functions of tasks and events are reached: the project's own services alone, or (behind IAM and the functions' own check all the same) anywhere."
+  type        = string
+  default     = "ALLOW_INTERNAL_ONLY"
+
+  validation {
+    condition     = contains(["ALLOW_INTERNAL_ONLY", "ALLOW_ALL"], var.internal_ingress)
+    error_message = "ALLOW_INTERNAL_ONLY or ALLOW_ALL."
+  }
+}
+
 variable "public_base_url" {
   description = "Where pages and API are reached by one address of your own (platform's domain). Null: at the functions' own URLs."
   type        = string

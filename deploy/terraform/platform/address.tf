@@ -5,9 +5,10 @@ locals {
 }
 
 resource "google_compute_global_address" "of" {
-  for_each = local.address
-  project  = var.project
-  name     = "calltrack"
+  for_each   = local.address
+  project    = var.project
+  name       = "calltrack"
+  depends_on = [google_project_service.used]
 }
 
 resource "google_compute_region_network_endpoint_group" "of" {
@@ -20,6 +21,7 @@ resource "google_compute_region_network_endpoint_group" "of" {
   cloud_run {
     service = each.value
   }
+  depends_on = [google_project_service.used]
 }
 
 resource "google_compute_backend_service" "of" {
@@ -90,6 +92,7 @@ resource "google_compute_managed_ssl_certificate" "of" {
   managed {
     domains = [var.domain]
   }
+  depends_on = [google_project_service.used]
 }
 
 resource "google_compute_target_https_proxy" "of" {

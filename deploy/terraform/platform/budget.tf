@@ -24,4 +24,5 @@ resource "google_billing_budget" "month" {
     threshold_percent = 1.2
     spend_basis       = "FORECASTED_SPEND"
   }
+  depends_on = [google_project_service.used]
 }
