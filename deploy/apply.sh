@@ -58,10 +58,15 @@ destroy)
   use platform
   terraform -chdir=platform destroy "${settings[@]}" -auto-approve
   use .
-  if [ "${EVERYTHING:-no}" != yes ]; then # recordings and what was said in them outlive what worked on them
-    terraform state rm google_storage_bucket.recordings google_firestore_database.calls
+  # What is protected would refuse; recordings and what was said in them outlive what worked on them, unless told otherwise.
+  if [ "${EVERYTHING:-no}" = yes ]; then
+    terraform apply "${settings[@]}" -var=protect=false -auto-approve
+  else
+    terraform apply "${settings[@]}" -var=protect=false -auto-approve \
+      -target=google_cloud_tasks_queue.of -target=google_secret_manager_secret.of
+    terraform state rm google_storage_bucket.recordings google_firestore_database.calls google_firestore_index.declared \
+      google_firestore_field.ttl google_firestore_backup_schedule.daily google_firestore_backup_schedule.weekly
   fi
-  terraform apply "${settings[@]}" -var=protect=false -auto-approve # what is protected would refuse
   terraform destroy "${settings[@]}" -var=protect=false -auto-approve
   ;;
 *)

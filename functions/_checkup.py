@@ -16,6 +16,8 @@ import requests
 
 from common import log
 from common.errors import CalltrackError
+from common.model.access import Role
+from common.model.audit import NARROWED_BY, AuditQuery
 from common.model.fairness import Lane
 from common.model.job import FailureClass
 from common.model.listing import ORDERS
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from common.bootstrap import Services
+    from common.model.access import Caller
     from common.model.answers import CheckAnswer
 
 DEADLINE_S = 15.0
@@ -78,14 +81,19 @@ def _answer(check: Check) -> CheckAnswer:
         return {"name": check.name, "ok": False, "found": said.splitlines()[0][:300], "mend": check.mend}
 
 
-def checks_of(s: Services) -> tuple[Check, ...]:
-    """All parts of this installation."""
+def checks_of(s: Services, caller: Caller) -> tuple[Check, ...]:
+    """All parts of this installation, as `caller` may see them."""
     database = s.settings.datastore_database or "(default)"
     return (
         Check(
             name="settings",
             ask=lambda: _settings(s),
             mend="set what is named and deploy again: README, Settings",
+        ),
+        Check(
+            name="access",
+            ask=lambda: _access(s, caller),
+            mend="give somebody the role of admin: docs/howto/give-access.md",
         ),
         Check(
             name="datastore",
@@ -137,9 +145,22 @@ def _settings(s: Services) -> str:
     if plain:
         raise Unwell(f"{', '.join(plain)}: http:// sends what is secret unencrypted; use https://")
     return (
-        f"project {settings.google_cloud_project}, AUTH_MODE {settings.auth_mode}, "
+        f"project {settings.google_cloud_project}, bucket {settings.recordings_bucket}, "
         f"at most {settings.symbl_max_active_jobs} active jobs"
     )
+
+
+def _access(s: Services, caller: Caller) -> str:
+    """Who asks has got through; what is looked for is whether anybody may settle things."""
+    settings = s.settings
+    roles = {
+        "token": [token.role for token in settings.api_tokens],
+        "iap": [grant.role for grant in settings.access],
+        "iam": [grant.role for grant in settings.access],
+    }.get(settings.auth_mode, [Role.ADMIN])
+    if Role.ADMIN not in roles:
+        raise Unwell(f"you are {caller.name}, {caller.role}; nobody is admin, so nobody can settle or delete anything")
+    return f"AUTH_MODE {settings.auth_mode}: you are {caller.name}, {caller.role}"
 
 
 def _datastore(s: Services) -> str:
@@ -166,6 +187,8 @@ def indexes(s: Services) -> str:
     s.inbox.of_request(_NOBODY)
     for order in {ORDERS[name] for name in ORDERS if not ORDERS[name].is_of_keys}:
         s.search.walk_sorted(nobody, order, limit=1)
+    for name in NARROWED_BY:
+        s.audit.page(AuditQuery(narrowed={name: _NOBODY}, size=1, cursor=None))
     return "every query that the functions make is served"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from common.bootstrap import services
+from functions import _edge
 from functions._checkup import checks_of, examine
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def _check(_: flask.Request) -> ResponseReturnValue:
     """200 whatever is found: that something is broken is the answer, not a failure to give one."""
-    answers = examine(checks_of(services()))
+    answers = examine(checks_of(services(), _edge.caller()))
     return {"ok": all(answer["ok"] for answer in answers), "checks": answers}
 
 

@@ -53,6 +53,6 @@ def test_the_doctor_says_what_is_well_and_how_it_is(server: str) -> None:
     checks: list[dict[str, Any]] = json.loads(said)
     assert code == 0
     assert [check["name"] for check in checks] == [
-        "settings", "datastore", "indexes", "bucket", "queues", "engine", "webhook", "sweep",
+        "settings", "access", "datastore", "indexes", "bucket", "queues", "engine", "webhook", "sweep",
     ]  # fmt: skip
     assert [check["name"] for check in checks if not check["ok"] or check["mend"]] == []

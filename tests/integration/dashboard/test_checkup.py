@@ -13,6 +13,7 @@ from common.config import read_settings
 from deploy.local.datastore import DatastoreServer, load_indexes
 from functions._checkup import Check, examine, indexes
 from tests.conftest import PROJECT, ROOT, SETTINGS
+from tests.tokens import a_token, api_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +39,19 @@ def test_what_cannot_be_reached_is_told_with_the_mend(pages: Callable[..., Flask
     report = answer.get_json()
     well = {check["name"] for check in report["checks"] if check["ok"]}
     assert (answer.status_code, report["ok"]) == (200, False)
-    assert well == {"settings", "datastore", "indexes"}
+    assert well == {"settings", "access", "datastore", "indexes"}
     assert all(check["found"] and check["mend"] for check in report["checks"] if not check["ok"])
+
+
+def test_an_installation_without_an_admin_is_not_well(pages: Callable[..., FlaskClient]) -> None:
+    """Who asks learns it, with their own name and role."""
+    client = pages(AUTH_MODE="token", API_TOKENS=api_tokens(a_token("t0ken", name="kim", role="operator")))
+
+    report = client.get("/api/v1/checks", headers={"Authorization": "Bearer t0ken"}).get_json()
+
+    (access,) = [check for check in report["checks"] if check["name"] == "access"]
+    assert (access["ok"], access["mend"]) == (False, "give somebody the role of admin: docs/howto/give-access.md")
+    assert access["found"].startswith("you are kim, operator; nobody is admin")
 
 
 def test_every_index_is_asked_for() -> None:
