@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from common.adapters.cloud_storage import CloudAudioStore
     from common.adapters.cloud_tasks import CloudTaskQueue
     from common.adapters.datastore.account import DatastoreAccount
+    from common.adapters.datastore.audit import DatastoreAudit
     from common.adapters.datastore.companies import DatastoreCompanies
     from common.adapters.datastore.day_statistics import DatastoreStatistics
     from common.adapters.datastore.deletions import DatastoreDeletions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from common.adapters.datastore.intake import DatastoreIntakeLog
     from common.adapters.datastore.intelligence import DatastoreResults
     from common.adapters.datastore.lanes import DatastoreLanes
+    from common.adapters.datastore.links import DatastoreRevokedLinks
     from common.adapters.datastore.recordings import DatastoreRecordings
     from common.adapters.datastore.refusals import DatastoreRefusals
     from common.adapters.datastore.requests import DatastoreRequests
@@ -181,6 +183,20 @@ class Services:
         from common.adapters.datastore.idempotency import DatastoreIdempotency
 
         return DatastoreIdempotency(self.datastore)
+
+    @built_once
+    def audit(self) -> DatastoreAudit:
+        """AuditEvent."""
+        from common.adapters.datastore.audit import DatastoreAudit
+
+        return DatastoreAudit(self.datastore)
+
+    @built_once
+    def revoked_links(self) -> DatastoreRevokedLinks:
+        """RevokedLink."""
+        from common.adapters.datastore.links import DatastoreRevokedLinks
+
+        return DatastoreRevokedLinks(self.datastore)
 
     @built_once
     def scans(self) -> DatastoreScans:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from common.model.search.document import CallDocument
     from common.model.search.plan import Branch, TimeRange, Token
     from common.model.search.results import Order
+    from common.model.share import RevokedLink
     from common.model.slot import Lease
     from common.model.sweeping import SweepReport
     from common.model.tasks import Task
@@ -435,6 +436,16 @@ class RefusalLog(Protocol):
 
     def of_day(self, day: date) -> Sequence[WebhookRefusals]:
         """The counts of a day (UTC), by reason."""
+
+
+class RevokedLinks(Protocol):
+    """Links to summary pages that were taken back before their time."""
+
+    def add(self, link_id: str, revoked: RevokedLink) -> None:
+        """Take one back."""
+
+    def has(self, link_id: str) -> bool:
+        """Whether it was taken back."""
 
 
 class AccountState(Protocol):

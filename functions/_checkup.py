@@ -17,6 +17,7 @@ import requests
 from common import log
 from common.errors import CalltrackError
 from common.model.access import Role
+from common.model.audit import NARROWED_BY, AuditQuery
 from common.model.fairness import Lane
 from common.model.job import FailureClass
 from common.model.listing import ORDERS
@@ -186,6 +187,8 @@ def indexes(s: Services) -> str:
     s.inbox.of_request(_NOBODY)
     for order in {ORDERS[name] for name in ORDERS if not ORDERS[name].is_of_keys}:
         s.search.walk_sorted(nobody, order, limit=1)
+    for name in NARROWED_BY:
+        s.audit.page(AuditQuery(narrowed={name: _NOBODY}, size=1, cursor=None))
     return "every query that the functions make is served"
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: Deletions that one sweep goes on with; and how many in vain before it leaves the others to the next.
 BATCH = 50
 PATIENCE = 3
+#: Raises where a recording is not as it has to be.
+Expectation = Callable[["ConversationMetadata", "SymblAsyncRequest | None"], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,8 +40,12 @@ class Deleter:
     engine: SpeechIntelligence
     clock: Callable[[], datetime]
 
-    def delete(self, recording_id: RecordingId, *, by: str, reason: str) -> DeletedRecording:
+    def delete(
+        self, recording_id: RecordingId, *, by: str, reason: str, expect: Expectation = lambda *_: None
+    ) -> DeletedRecording:
         """Have nothing left of a recording but who deleted it, when and why.
+
+        `expect` refuses, in the transaction, a state that the caller has not read.
 
         From the first commit on it is found nowhere. What cannot be done now is owed, and the sweep goes on with it; so
         does the same call again.
@@ -51,6 +57,7 @@ class Deleter:
         now = self.clock()
 
         def leave(conversation: ConversationMetadata, request: SymblAsyncRequest | None) -> DeletedRecording:
+            expect(conversation, request)
             return deleted_recording(conversation, request, by=by, reason=reason, now=now)
 
         deleted = self.deletions.begin(recording_id, leave)

@@ -12,6 +12,7 @@ from common.model.listing import ORDERS, View, page_token
 from common.model.search.results import COUNTED
 from common.model.transcript import turns_of
 from common.ports import RecordingStore, RequestStore, ResultStore, SearchIndex
+from functions._audit import about
 from functions._search import Search
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Reading:
         conversation, request = self.recordings.with_request(recording_id)
         if conversation is None:
             raise NotFound(f"There is no recording {recording_id!r}; GET /api/v1/recordings lists them.")
+        about(company=conversation.company)
         return conversation, request
 
     def whole(self, conversation: ConversationMetadata, request: SymblAsyncRequest | None) -> RecordingAnswer:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from common.model.tasks import Task
     from functions._inquiry import Standing
 
+#: Raises where a request is not as it has to be.
+Expectation = Callable[[SymblAsyncRequest], None]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BulkReplay:
@@ -65,8 +68,12 @@ class Replayer:
     by: str
     narrowed: Callable[[Node], Node] = lambda asked: asked  #: to what whoever asks may see
 
-    def one(self, recording_id: RecordingId, order: ReplayOrder) -> None:
-        """Have it run again; asked for once more while that is under way, nothing changes.
+    def one(
+        self, recording_id: RecordingId, order: ReplayOrder, *, expect: Expectation = lambda _: None
+    ) -> SymblAsyncRequest:
+        """Have it run again, and say how it stood; asked for once more while that is under way, nothing changes.
+
+        `expect` refuses a state that the caller has not read: at once, and again in the transaction that changes it.
 
         Raises:
             NotFound: there is no such recording.
@@ -76,8 +83,10 @@ class Replayer:
         request = self.requests.of_recording(recording_id)
         if request is None:
             raise NotFound(f"There is no recording {recording_id!r}; GET /api/v1/recordings lists them.")
-        if self._replay(request, order) and not order.validate_only:
+        expect(request)
+        if self._replay(request, order, expect) and not order.validate_only:
             self._wake_dispatch(cause=request)
+        return request
 
     def many(self, order: BulkReplayOrder) -> BulkReplay:
         """Have one page of what the order's filter finds run again; what cannot be is skipped, with the reason."""
@@ -89,7 +98,7 @@ class Replayer:
         skipped: list[tuple[RecordingId, str]] = []
         for request in found.values():
             try:
-                if self._replay(request, order):
+                if self._replay(request, order, lambda _: None):
                     replayed.append(request)
                 else:
                     skipped.append((request.recording_id, "a replay of it is under way"))
@@ -105,7 +114,7 @@ class Replayer:
             next_page_token=page_token(page.next_key, query) if page.next_key else None,
         )
 
-    def _replay(self, request: SymblAsyncRequest, order: ReplayOrder) -> bool:
+    def _replay(self, request: SymblAsyncRequest, order: ReplayOrder, expect: Expectation) -> bool:
         """Whether it is run again by this order, or would be; False where it is under way already."""
         if is_under_way(request, order.from_stage):
             return False
@@ -114,14 +123,15 @@ class Replayer:
             self._expect_done(request)
         if order.from_stage is ReplayStage.SUBMIT:
             self._expect_unpaid(request, dry_run=order.validate_only)
-        return order.validate_only or self._change(request, order)
+        return order.validate_only or self._change(request, order, expect)
 
-    def _change(self, request: SymblAsyncRequest, order: ReplayOrder) -> bool:
+    def _change(self, request: SymblAsyncRequest, order: ReplayOrder, expect: Expectation) -> bool:
         now = self.clock()
         mine = False
 
         def change(current: SymblAsyncRequest) -> SymblAsyncRequest:
             nonlocal mine
+            expect(current)
             mine = not is_under_way(current, order.from_stage)
             if not mine:
                 return current

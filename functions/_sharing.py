@@ -18,8 +18,8 @@ from common.model.answers import instant
 from common.model.business_ux import BusinessUX
 from common.model.conversation import ConversationMetadata
 from common.model.recording import problems_of
-from common.model.share import ShareLink, link_of, share_token
-from common.ports import CompanyStore, RecordingStore
+from common.model.share import RevokedLink, ShareLink, id_of, link_of, share_token
+from common.ports import CompanyStore, RecordingStore, RevokedLinks
 from functions import _edge
 
 if TYPE_CHECKING:
@@ -86,10 +86,11 @@ class Opened:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sharing:
-    """Makes links and opens them; stores nothing. `secrets`: the first signs, all are accepted."""
+    """Makes links and opens them; stores only what was taken back. `secrets`: the first signs, all are accepted."""
 
     recordings: RecordingStore
     companies: CompanyStore
+    revoked: RevokedLinks
     secrets: Sequence[str]
     base_url: str
     clock: Callable[[], datetime]
@@ -101,6 +102,7 @@ class Sharing:
         return cls(
             recordings=s.recordings,
             companies=s.companies,
+            revoked=s.revoked_links,
             secrets=s.settings.link_secrets,
             base_url=s.settings.link_base_url,
             clock=s.clock,
@@ -146,7 +148,7 @@ class Sharing:
         Raises:
             NotFound: nobody here has signed it, or it was cut or changed on its way.
             Expired: it says whom to ask for a new one.
-            Gone: its recording was deleted.
+            Gone: its recording was deleted, or it was taken back.
         """
         link = link_of(token, secrets=self.secrets)
         if link is None:
@@ -154,6 +156,8 @@ class Sharing:
         conversation = self.recordings.get(link.recording_id)
         if conversation is None:
             raise Gone("The call that this link led to was deleted.")
+        if self.revoked.has(id_of(token)):
+            raise Gone("This link was taken back. Ask whoever sent it for a new one.")
         ux = self.companies.business_ux(conversation.company)
         if link.expires_at and link.is_expired(self.clock()):
             whom = (ux.display_name if ux else None) or conversation.company
@@ -162,6 +166,46 @@ class Sharing:
                 allowed_origins=ux.allowed_origins if ux else (),
             )
         return Opened(link, conversation, ux)
+
+    def take_back(self, recording_id: RecordingId, url: str, *, by: str) -> ShareLink:
+        """Let a link of this recording open nothing any more; again it is as it was.
+
+        Raises:
+            Rejected: it is no link of ours to this recording.
+        """
+        token = url.strip().rpartition("/")[2]
+        link = link_of(token, secrets=self.secrets)
+        if link is None or link.recording_id != recording_id:
+            raise Rejected([Problem("url", "must be a link to the summary page of this very recording")])
+        self.revoked.add(id_of(token), RevokedLink(by=by, at=self.clock(), expires_at=link.expires_at))
+        log.event("summary_link_taken_back", recording=recording_id, by=by)
+        return link
+
+
+class TakeBackOrder(pydantic.BaseModel):
+    """Which link is to open nothing any more: the body of POST /api/v1/recordings/{id}:unshare."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    url: str
+
+
+def take_back_order(body: bytes) -> TakeBackOrder:
+    """The link that is meant.
+
+    Raises:
+        Rejected: naming the field that is unknown, missing or wrong.
+    """
+    try:
+        given = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise Rejected([Problem("body", 'must be a JSON object with "url"')])
+    try:
+        return TakeBackOrder.model_validate(given)
+    except pydantic.ValidationError as error:
+        raise Rejected(problems_of(error, model=TakeBackOrder, part=TakeBackOrder)) from None
 
 
 def share_order(body: bytes) -> ShareOrder:

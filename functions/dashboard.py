@@ -21,6 +21,7 @@ from common.bootstrap import services
 from common.errors import NotFound
 from functions import _edge
 from functions._access import expect_may
+from functions._audit import note
 from functions._delete import gone_if_deleted
 from functions.pages.site import Site
 from functions.routes import ROUTES
@@ -86,7 +87,9 @@ def dashboard(request: flask.Request) -> ResponseReturnValue:
         expect_may(_edge.caller(), role=route.role, reach=route.reach, arguments=arguments)
     recording_id = arguments.get("recording_id")
     with log.context(recording=recording_id), gone_if_deleted(lambda: services().deletions, recording_id):
-        return _view(route)(request, **arguments)
+        answer = flask.make_response(_view(route)(request, **arguments))
+        note(route.action, arguments, answer)
+        return answer
 
 
 def _match(request: flask.Request) -> tuple[Route, Mapping[str, str]]:
@@ -106,9 +109,9 @@ def _view(route: Route) -> Callable[..., ResponseReturnValue]:
 def _api() -> Api:
     from functions.api.of_companies import OPERATIONS  # noqa: PLC0415  # programs pay for it
     from functions.api.serving import Api  # noqa: PLC0415  # likewise
-    from functions.views import checkup, companies  # noqa: PLC0415  # likewise
+    from functions.views import audit, checkup, companies  # noqa: PLC0415  # likewise
 
-    return Api(OPERATIONS, {**companies.VIEWS, **checkup.VIEWS})
+    return Api(OPERATIONS, {**companies.VIEWS, **checkup.VIEWS, **audit.VIEWS})
 
 
 def _site() -> Site:

@@ -6,7 +6,6 @@ asked; here is who calls for what.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -14,23 +13,24 @@ from urllib.parse import urlencode
 
 from common import log
 from common.bootstrap import services
-from common.errors import Gone, NotFound, Problem, Rejected, TooLarge
+from common.errors import Gone, Problem, Rejected, TooLarge
 from common.model.access import RoleNeeded
-from common.model.answers import recording_answer
+from common.model.answers import instant, recording_answer
 from common.model.deletion import deletion_reason
 from common.model.intake import MAX_UPLOAD_BYTES, AddOutcome
+from common.model.intelligence import ResultsState
 from common.model.listing import View, list_query, of_whole_recordings
 from common.model.recording import details_from, details_from_json
 from common.model.replay import BulkReplayOrder, ReplayOrder, order_from_json
 from common.model.transcript import RENDERINGS, as_json
-from functions import _edge
+from functions import _audit, _edge
 from functions._delete import Deleter, deletion_answer
 from functions._facets import FacetReader, facets_answer
 from functions._intake import Intake, expect_company, too_large
 from functions._reading import Reading
 from functions._reindex import Reindexer, reindex_order
 from functions._replay import Replayer
-from functions._sharing import Sharing, share_order
+from functions._sharing import Sharing, share_order, take_back_order
 from functions.api.etags import etag_of_recording, expect_match
 from functions.api.idempotency import named_call
 from functions.api.of_recordings import OPERATIONS
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
     from werkzeug.datastructures import FileStorage
 
-    from common.model.answers import Reindexed
+    from common.model.answers import Reindexed, TakenBackAnswer
+    from common.model.conversation import ConversationMetadata
+    from common.model.job import SymblAsyncRequest
     from common.model.recording import RecordingDetails, RecordingId
 
 #: How long a caller may take to begin reading the audio.
@@ -72,6 +74,8 @@ def _list(request: flask.Request) -> ResponseReturnValue:
     query = list_query(given, now=services().clock(), narrowed=_edge.caller().narrowed)
     if view is View.FULL:
         query = of_whole_recordings(query, asked_size="page_size" in given)
+    if view is View.BASIC:
+        _audit.say_nothing()
     page = _reading().page(query, view=view)
     if query.facets:
         s = services()
@@ -92,6 +96,8 @@ def _get(request: flask.Request, recording_id: RecordingId) -> ResponseReturnVal
     if known := known_already(request, etag):  # before its results are read
         return known
     full = View(request.args.get("view", View.FULL)) is View.FULL
+    if not full or job is None or job.results is ResultsState.WAITING:
+        _audit.say_nothing()
     shown = _reading().whole(conversation, job) if full else recording_answer(conversation, job)
     return tagged(_edge.json_answer(shown), etag)
 
@@ -129,6 +135,7 @@ def _add(request: flask.Request) -> ResponseReturnValue:
     if (request.content_length or 0) > MAX_UPLOAD_BYTES:
         raise TooLarge([Problem("audio", too_large("the request"))])
     outcome = _add_multipart(request) if request.mimetype == "multipart/form-data" else _add_json(request)
+    _audit.about(recording_id=outcome.recording_id)
     shown = (
         recording_answer(*outcome.stored) if outcome.stored else recording_answer(*_reading().one(outcome.recording_id))
     )
@@ -178,6 +185,7 @@ def _own(details: RecordingDetails) -> RecordingDetails:
     if details.company is not None and not caller.sees(details.company):
         theirs = ", ".join(sorted(caller.companies or ()))
         raise RoleNeeded(f"{caller.name} may add recordings of {theirs} only, not of {details.company}.")
+    _audit.about(company=details.company)
     return details
 
 
@@ -187,31 +195,51 @@ def _own(details: RecordingDetails) -> RecordingDetails:
 def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     """With what was kept of it; the same call again goes on where this one was stopped."""
     reason = deletion_reason(request.args)
-    if "If-Match" in request.headers:
-        with contextlib.suppress(NotFound):  # deleted already, perhaps by this very call: it knows
-            expect_match(request.headers["If-Match"], etag_of_recording(*_reading().one(recording_id)))
-    s = services()
+    read, s = request.headers.get("If-Match"), services()
+
+    def expect(conversation: ConversationMetadata, job: SymblAsyncRequest | None) -> None:
+        if read is not None:
+            expect_match(read, etag_of_recording(conversation, job))
+
     deleter = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock)
-    return _edge.json_answer(deletion_answer(deleter.delete(recording_id, by=_edge.caller().name, reason=reason)))
+    deleted = deleter.delete(recording_id, by=_edge.caller().name, reason=reason, expect=expect)
+    _audit.about(company=deleted.company, reason=deleted.reason)
+    return _edge.json_answer(deletion_answer(deleted))
 
 
 def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     order = share_order(_edge.json_body(request))
     shared = Sharing.of_services().share(recording_id, with_transcript=order.transcript)
+    _audit.about(company=shared.company)
     return _edge.json_answer(shared.as_json)
+
+
+def _unshare(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    order = take_back_order(_edge.json_body(request))
+    _reading().one(recording_id)
+    link = Sharing.of_services().take_back(recording_id, order.url, by=_edge.caller().name)
+    answer: TakenBackAnswer = {"id": recording_id, "taken_back": True, "expires_at": instant(link.expires_at)}
+    return _edge.json_answer(answer)
 
 
 def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     order = order_from_json(ReplayOrder, _edge.json_body(request))
-    if "If-Match" in request.headers:
-        expect_match(request.headers["If-Match"], etag_of_recording(*_reading().one(recording_id)))
-    _replayer().one(recording_id, order)
+    read = request.headers.get("If-Match")
+    if read is None:
+        replayed = _replayer().one(recording_id, order)
+    else:
+        stored, _job = _reading().one(recording_id)  # what it says of a recording never changes
+        replayed = _replayer().one(
+            recording_id, order, expect=lambda job: expect_match(read, etag_of_recording(stored, job))
+        )
+    _audit.about(company=replayed.company, reason=order.reason)
     conversation, job = _reading().one(recording_id)
     return tagged(_edge.json_answer(recording_answer(conversation, job)), etag_of_recording(conversation, job))
 
 
 def _replay_many(request: flask.Request) -> ResponseReturnValue:
     order = order_from_json(BulkReplayOrder, _edge.json_body(request))
+    _audit.about(reason=order.reason)
     return _edge.json_answer(_replayer().many(order).as_json())
 
 
@@ -238,6 +266,7 @@ _API = Api(
         "get_audio": _audio,
         "delete_recording": _delete,
         "share_recording": _share,
+        "unshare_recording": _unshare,
         "replay_recording": _replay,
         "replay_recordings": _replay_many,
         "reindex_recordings": _reindex,

@@ -307,6 +307,35 @@ class RejectionAnswer(TypedDict):
     mend: str
 
 
+class TakenBackAnswer(TypedDict):
+    """A link that opens nothing any more."""
+
+    id: str
+    taken_back: bool
+    expires_at: Instant | None  #: when it would have expired
+
+
+class AuditEventAnswer(TypedDict):
+    """One thing that somebody did."""
+
+    at: Instant
+    who: str
+    role: str
+    action: str
+    company: str | None
+    recording_id: str | None
+    what: str | None
+    reason: str | None
+    request_id: str
+
+
+class AuditPage(TypedDict):
+    """Events, the latest first."""
+
+    events: list[AuditEventAnswer]
+    next_page_token: NotRequired[str]
+
+
 class Rejections(TypedDict):
     """The latest of them, the latest first."""
 

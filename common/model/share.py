@@ -43,6 +43,20 @@ class ShareLink:
         return self.expires_at is not None and now >= self.expires_at
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RevokedLink:
+    """A link that was taken back; its key is `id_of` its token. What it led to is not kept: that may be deleted."""
+
+    by: str
+    at: datetime
+    expires_at: datetime | None  #: when it would have expired anyhow, and this can be forgotten
+
+
+def id_of(token: str) -> str:
+    """What a link is known by to those who must not use it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 def share_token(link: ShareLink, *, secret: str) -> str:
     """The token of a link: letters, digits, dash and underscore."""
     key = _derived(secret)

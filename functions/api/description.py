@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import NotFound, Problem, Rejected
 from common.model.access import Reach, Role
+from common.model.audit import Action
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
@@ -72,7 +73,7 @@ class Answer:
 class Operation:
     """One method of one path. `reasons` are those beside what every operation may answer.
 
-    `role` is the least that may do it, `reach` what it leads to.
+    `role` is the least that may do it, `reach` what it leads to, `action` what the audit trail calls it.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Operation:
     path: str
     role: Role
     reach: Reach
+    action: Action | None = None
     summary: str
     description: str
     parameters: tuple[Parameter, ...] = ()

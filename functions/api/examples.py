@@ -148,6 +148,26 @@ def examples() -> Mapping[str, object]:
         "reindexed": {"reindexed": 25, "next_page_token": "CkASOmoTfnByb2plY3Q="},
         "defaults": defaults_answer(defaults_from(_COMPANY, settled)),
         "business_ux": business_ux_answer(business_ux_from(_COMPANY, _body({"display_name": "Brightline"}))),
+        "taken_back": {
+            "id": _CONVERSATION.id,
+            "taken_back": True,
+            "expires_at": instant(_WHEN + timedelta(days=30)),
+        },
+        "audit": {
+            "events": [
+                {
+                    "at": instant(_WHEN),
+                    "who": "kim@example.com",
+                    "role": "reviewer",
+                    "action": "transcript.read",
+                    "company": _COMPANY,
+                    "recording_id": _CONVERSATION.id,
+                    "what": None,
+                    "reason": None,
+                    "request_id": "6d2b62db1abd4eeba72def3dfb77e119",
+                }
+            ]
+        },
         "rejections": {"rejections": [rejection_answer(rejected)]},
         "checkup": {
             "ok": False,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from common.model.access import Reach, Role
-from common.model.answers import Checkup, Rejections
+from common.model.answers import AuditPage, Checkup, Rejections
+from common.model.audit import KEPT_FOR, MAX_PAGE_SIZE, PAGE_SIZE, Action
 from functions.api.description import (
     COMPANY,
     ETAG,
@@ -13,9 +14,11 @@ from functions.api.description import (
     IF_NONE_MATCH,
     JSON,
     NOT_MODIFIED,
+    PAGE_TOKEN,
     Answer,
     Body,
     Operation,
+    Parameter,
 )
 from functions.pages.company_settings import BusinessUXGiven, DefaultsGiven
 
@@ -55,6 +58,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_COMPANY}/defaults",
         role=Role.ADMIN,
         reach=Reach.COMPANY,
+        action=Action.COMPANY_SETTLED,
         summary="Settle a company's defaults",
         description="All of them: what is left out is as for everybody. Recordings that are there do not change.",
         parameters=(COMPANY, IF_MATCH),
@@ -89,6 +93,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_COMPANY}/business-ux",
         role=Role.ADMIN,
         reach=Reach.COMPANY,
+        action=Action.COMPANY_SETTLED,
         summary="Settle how a company's pages look",
         description="All of it: what is left out is as for everybody.",
         parameters=(COMPANY, IF_MATCH),
@@ -124,6 +129,36 @@ OPERATIONS: tuple[Operation, ...] = (
         answers={200: Answer(description="What was found.", media={JSON: Checkup}, example="checkup")},
         curl="curl BASE/api/v1/checks",
         command="calltrack doctor",
+    ),
+    Operation(
+        id="list_audit",
+        group="The installation",
+        method="GET",
+        path="/api/v1/audit",
+        role=Role.ADMIN,
+        reach=Reach.CALLS,
+        action=Action.AUDIT_READ,
+        summary="See who did what",
+        description=(
+            "Who read, heard, passed on, ran again, deleted or changed something: the latest first. Kept for "
+            f"{KEPT_FOR.days} days. Whoever sees some companies only has to name one of them."
+        ),
+        parameters=(
+            Parameter(name="recording_id", description="Of this recording alone.", example="gm5tqnzr7bzjqkzdfl4a"),
+            Parameter(name="who", description="What this caller did: a token's name or an e-mail address."),
+            Parameter(
+                name="action", description="Of this kind alone.", schema={"type": "string", "enum": tuple(Action)}
+            ),
+            Parameter(name="company", description="Of what belongs to this company alone."),
+            Parameter(
+                name="page_size",
+                description="How many at most.",
+                schema={"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": PAGE_SIZE},
+            ),
+            PAGE_TOKEN,
+        ),
+        answers={200: Answer(description="The events.", media={JSON: AuditPage}, example="audit")},
+        curl="curl -G BASE/api/v1/audit -d recording_id=ID",
     ),
     Operation(
         id="get_openapi",

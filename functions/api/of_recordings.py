@@ -15,7 +15,9 @@ from common.model.answers import (
     RecordingsPage,
     Reindexed,
     SharedAnswer,
+    TakenBackAnswer,
 )
+from common.model.audit import Action
 from common.model.deletion import MAX_REASON_CHARS
 from common.model.listing import DEFAULT_ORDER, DEFAULT_PAGE_SIZE, MAX_FULL_PAGE_SIZE, MAX_PAGE_SIZE, ORDERS, View
 from common.model.recording import RecordingDetails
@@ -23,7 +25,7 @@ from common.model.replay import BulkReplayOrder, ReplayOrder
 from common.model.search.facets import Facet
 from common.model.transcript import RENDERINGS, TranscriptAnswer
 from functions._reindex import ReindexOrder
-from functions._sharing import ShareOrder
+from functions._sharing import ShareOrder, TakeBackOrder
 from functions.api.description import (
     ETAG,
     FILTER,
@@ -102,6 +104,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=_BASE,
         role=Role.VIEWER,
         reach=Reach.CALLS,
+        action=Action.CALLS_EXPORTED,
         summary="List and search recordings",
         description=(
             "The latest first, unless `order_by` says otherwise. A page may be short; the list ends where there is no "
@@ -148,6 +151,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=_BASE,
         role=Role.OPERATOR,
         reach=Reach.ADDED,
+        action=Action.CALL_ADDED,
         summary="Add a recording",
         description=(
             "As multipart/form-data with the file, or as JSON with a URL: gs:// of the recordings bucket, or https://. "
@@ -188,6 +192,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}",
         role=Role.VIEWER,
         reach=Reach.RECORDING,
+        action=Action.CALL_READ,
         summary="Read a recording",
         description="Metadata, where its request stands with its timeline, and the results.",
         parameters=(RECORDING_ID, VIEW_OF_ONE, IF_NONE_MATCH),
@@ -208,6 +213,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}/transcript",
         role=Role.VIEWER,
         reach=Reach.RECORDING,
+        action=Action.TRANSCRIPT_READ,
         summary="Read a transcript",
         description="Turns as JSON, or as the file that `Accept` prefers. Times are seconds from the beginning.",
         parameters=(RECORDING_ID, IF_NONE_MATCH),
@@ -231,6 +237,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}/transcript.{{rendering}}",
         role=Role.VIEWER,
         reach=Reach.RECORDING,
+        action=Action.TRANSCRIPT_READ,
         summary="Read a transcript as a file",
         description="WebVTT, SubRip, plain text or Markdown, whatever `Accept` says.",
         parameters=(
@@ -264,6 +271,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}/audio",
         role=Role.VIEWER,
         reach=Reach.RECORDING,
+        action=Action.AUDIO_PLAYED,
         summary="Hear a recording",
         description=(
             "Leads to the bytes that were analysed, and to no later version of the file, for ten minutes. Whoever has "
@@ -284,10 +292,11 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}:share",
         role=Role.REVIEWER,
         reach=Reach.RECORDING,
+        action=Action.CALL_SHARED,
         summary="Share a summary page",
         description=(
             "A link that shows the page to whoever has it, for as long as the company has settled, and HTML that "
-            "embeds it in pages of the company's origins. Made anew at each call; nothing is stored."
+            "embeds it in pages of the company's origins. Made anew at each call. `:unshare` takes it back."
         ),
         parameters=(RECORDING_ID,),
         body=Body(models={JSON: ShareOrder}, examples={"without the transcript": {"transcript": False}}),
@@ -297,12 +306,32 @@ OPERATIONS: tuple[Operation, ...] = (
         command="./calltrack recordings share ID",
     ),
     Operation(
+        id="unshare_recording",
+        group="Recordings",
+        method="POST",
+        path=f"{_BASE}/{{recording_id}}:unshare",
+        role=Role.REVIEWER,
+        reach=Reach.RECORDING,
+        action=Action.LINK_TAKEN_BACK,
+        summary="Take a link back",
+        description="The link opens nothing from now on; other links to the same page do. Sent again, nothing changes.",
+        parameters=(RECORDING_ID,),
+        body=Body(models={JSON: TakeBackOrder}, examples={"a link": {"url": "https://calls.example/share/AQEr…"}}),
+        answers={200: Answer(description="It is.", media={JSON: TakenBackAnswer}, example="taken_back")},
+        reasons=("NOT_FOUND",),
+        curl=(
+            "curl BASE/api/v1/recordings/ID:unshare -H 'Content-Type: application/json' "
+            """-d '{"url": "https://calls.example/share/TOKEN"}'"""
+        ),
+    ),
+    Operation(
         id="delete_recording",
         group="Recordings",
         method="DELETE",
         path=f"{_BASE}/{{recording_id}}",
         role=Role.ADMIN,
         reach=Reach.RECORDING,
+        action=Action.CALL_DELETED,
         summary="Delete a recording for good",
         description=(
             "Metadata, request, results, audio and what the engine keeps; from this call on it is found nowhere. What "
@@ -329,6 +358,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}/{{recording_id}}:replay",
         role=Role.OPERATOR,
         reach=Reach.RECORDING,
+        action=Action.CALL_REPLAYED,
         summary="Run a failed recording again",
         description=(
             "From `submit` (it is analysed anew) or from `collect` (results that are missing are fetched). Asked for "
@@ -358,6 +388,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}:replay",
         role=Role.OPERATOR,
         reach=Reach.CALLS,
+        action=Action.CALLS_REPLAYED,
         summary="Run many failed recordings again",
         description=(
             "One page of those that `filter` finds, which must name a status or a failure class. What cannot be run "
@@ -390,6 +421,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BASE}:reindex",
         role=Role.OPERATOR,
         reach=Reach.ALL,
+        action=Action.INDEX_MADE,
         summary="Make the search index anew",
         description=(
             "The index and the days' statistics of one page of recordings, from what is stored. Safe to run again, and "

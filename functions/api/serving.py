@@ -12,6 +12,7 @@ from common import log
 from common.bootstrap import services
 from functions import _edge
 from functions._access import expect_may
+from functions._audit import note
 from functions._delete import gone_if_deleted
 from functions.api import etags
 from functions.api.description import IDEMPOTENCY_KEY, IF_NONE_MATCH
@@ -51,8 +52,10 @@ class Api:
         recording_id = arguments.get("recording_id")
         with log.context(recording=recording_id), gone_if_deleted(lambda: services().deletions, recording_id):
             if operation.takes(IDEMPOTENCY_KEY):
-                return idempotently(request, lambda: view(request, **arguments))
-            answer = flask.make_response(view(request, **arguments))
+                answer = flask.make_response(idempotently(request, lambda: view(request, **arguments)))
+            else:
+                answer = flask.make_response(view(request, **arguments))
+            note(operation.action, arguments, answer)
         if operation.takes(IF_NONE_MATCH):
             return _conditional(answer, request)
         return answer

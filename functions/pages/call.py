@@ -12,7 +12,7 @@ from functions.pages.findings import Balance, Block, Disclosure, Evidence
 from functions.pages.timeline import Timeline, timeline_of
 from functions.pages.trail import AttemptView, Expectation, Failure, Step
 from functions.pages.transcript import Reading, TranscriptView, TurnView, tags_of, transcript_view, turn_views
-from functions.pages.words import MISSING, Moment, Mood, Status, label, length, mean_mood, moment, plural, status_of
+from functions.pages.words import MISSING, Moment, Mood, Status, label, length, moment, mood_over, plural, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,7 +85,7 @@ def call_view(
         status=status_of(request),
         started=moment(conversation.started_at, conversation.timezone_offset),
         facts=tuple(_facts(conversation)),
-        customer_mood=mean_mood(turn.sentiment for turn in said if turn.role is Role.CUSTOMER),
+        customer_mood=mood_over(turn.sentiment for turn in said if turn.role is Role.CUSTOMER),
         timeline=timeline_of(
             turns,
             duration=duration,

@@ -12,7 +12,7 @@ from common.model.recording import Role
 from common.model.transcript import Turn, turns_of
 from functions.pages.look import Look
 from functions.pages.site import origin_of
-from functions.pages.words import Moment, Mood, label, length, mean_mood, moment, mood, percent
+from functions.pages.words import Moment, Mood, label, length, moment, mood, mood_over, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -163,7 +163,7 @@ def _participants(said: Sequence[Turn], analytics: Rows, people: _People) -> Ite
             name=name,
             role=role,
             talk=None if share is None else percent(share),
-            mood=mean_mood(turn.sentiment for turn in turns),
+            mood=mood_over(turn.sentiment for turn in turns),
         )
 
 

@@ -10,6 +10,7 @@ from common.model.answers import instant
 from common.model.intelligence import ResultsState
 from common.model.job import FailureClass
 from common.model.lifecycle import JobStatus
+from common.model.search.document import polarity_over
 from common.model.transcript import clock
 
 if TYPE_CHECKING:
@@ -100,10 +101,10 @@ def mood(score: float) -> Mood:
     return Mood("neutral", "●", signed(score))
 
 
-def mean_mood(sentiments: Iterable[Sentiment | None]) -> Mood | None:
-    """The mood of several turns together; None where none has one."""
-    scores = [sentiment.score for sentiment in sentiments if sentiment]
-    return mood(sum(scores) / len(scores)) if scores else None
+def mood_over(sentiments: Iterable[Sentiment | None]) -> Mood | None:
+    """The mood of several turns together, as lists and filters judge it; None where none has one."""
+    polarity = polarity_over([sentiment.score for sentiment in sentiments if sentiment])
+    return None if polarity is None else mood(polarity)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from common.errors import NotFound, Rejected
 from common.model.recording import details_from
 from common.model.search.query import Equals, Facet
 from common.model.search.spelling import as_people_write
-from functions import _edge
+from functions import _audit, _edge
 from functions.pages.businesses import PARTS, businesses, label_in_look, previewed, shown_look
 from functions.pages.company_settings import expect_own_prefix
 from functions.pages.look import remarks
@@ -64,6 +64,7 @@ def _add(request: flask.Request) -> ResponseReturnValue:
         page.status_code = error.status
         return page
     services().companies.change_defaults(company, lambda stored: stored)
+    _audit.about(company=company)
     log.event("company_added", company=company, by=_edge.caller().name)
     return flask.redirect(_site().link(f"/settings/companies/{company}", saved="company"), 303)
 

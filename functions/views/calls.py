@@ -23,7 +23,7 @@ from common.model.search.grammar import as_people_write, parse
 from common.model.search.query import conjunction
 from common.model.transcript import RENDERINGS, turns_of
 from common.model.waveform import may_have_waveform
-from functions import _edge
+from functions import _audit, _edge
 from functions._call import CallReader
 from functions._delete import Deleter
 from functions._facets import FacetReader
@@ -141,6 +141,9 @@ def _kept(request: flask.Request, query: ListQuery) -> dict[str, str]:
 def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
     """What `CallReader` reads; the audio comes from Cloud Storage."""
     page = CallReader.of(services(), narrowed=_edge.caller().narrowed).read(recording_id, request.args)
+    _audit.about(company=page.conversation.company)
+    if page.view.status.is_working:
+        _audit.say_nothing()
     position = page.view.reading.position
     audio_url = _audio_url(page.conversation)
     fragment = f"#t={position_text(position)}" if position is not None else ""
@@ -192,9 +195,10 @@ def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
     if given.pop("confirm", None) != "yes":
         raise Rejected([Problem("confirm", "must be ticked: a deleted recording cannot be had back")])
     s = services()
-    Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock).delete(
+    deleted = Deleter(deletions=s.deletions, audio=s.audio, engine=s.engine, clock=s.clock).delete(
         recording_id, by=_edge.caller().name, reason=deletion_reason(given)
     )
+    _audit.about(company=deleted.company, reason=deleted.reason)
     return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
 
 
@@ -232,6 +236,7 @@ def _found(
     conversation = s.recordings.get(recording_id)
     if conversation is None:
         raise NotFound(f"There is no call {recording_id!r}; {_site().link('/calls')} lists them.")
+    _audit.about(company=conversation.company)
     job = s.requests.of_recording(recording_id)
     results = s.results.get_all(sections, job.conversation_id) if job and job.conversation_id else {}
     return conversation, job, results

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import flask
 
 from common.bootstrap import services
-from functions import _edge
+from functions import _audit, _edge
 from functions._operations import Operations, replay_of_class
 from functions._replay import Replayer
 from functions.pages.operations import Replayed, operations_answer, operations_view
@@ -40,6 +40,7 @@ def _replay_class(request: flask.Request) -> ResponseReturnValue:
     outcome = Replayer(
         requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller().name
     ).many(order)
+    _audit.about(reason=order.reason)
     told = Replayed(
         failure_class=failure_class,
         replayed=len(outcome.recordings),

@@ -13,7 +13,7 @@ from common.bootstrap import services
 from common.errors import AccountRefused, Conflict, NotFound, Problem, RefusedByEngine, Rejected, UnreadableAnswer
 from common.model.intelligence import SECTIONS
 from common.model.share import ShareLink
-from functions import _edge
+from functions import _audit, _edge
 from functions._sharing import Expired, Shared, Sharing
 from functions.pages.businesses import shown_look
 from functions.pages.look import Look, stylesheet
@@ -45,6 +45,7 @@ def _summary(_: flask.Request, token: str) -> ResponseReturnValue:
     except Expired as error:
         flask.g.embedders = error.allowed_origins
         raise
+    _audit.about(company=opened.conversation.company, recording_id=opened.conversation.id)
     s = services()
     job = s.requests.of_recording(opened.conversation.id)
     results = s.results.get_all(_SHOWN, job.conversation_id) if job and job.conversation_id else {}
@@ -93,6 +94,7 @@ class ShareBlock:
     shared: Shared | None
     expires: Moment | None
     own_page: str = ""
+    taken_back: bool = False
 
 
 def share_block(args: Mapping[str, str], conversation: ConversationMetadata) -> ShareBlock:
@@ -101,7 +103,11 @@ def share_block(args: Mapping[str, str], conversation: ConversationMetadata) -> 
     The link is made anew from that, and only where it lives no longer than the company allows.
     """
     blank = ShareBlock(
-        company=conversation.company, shared=None, expires=None, own_page=_OWN_PAGE.get(args.get("own_page", ""), "")
+        company=conversation.company,
+        shared=None,
+        expires=None,
+        own_page=_OWN_PAGE.get(args.get("own_page", ""), ""),
+        taken_back="taken_back" in args,
     )
     end = args.get("shared", "")
     if end != _FOR_EVER and not (end.isascii() and end.isdecimal() and len(end) <= 11):  # noqa: PLR2004
@@ -131,9 +137,21 @@ def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnV
     _edge.expect_same_origin(request)
     with_transcript = bool(request.form.get("transcript"))
     shared = Sharing.of_services().share(recording_id, with_transcript=with_transcript)
+    _audit.about(company=shared.company)
     end = str(int(shared.link.expires_at.timestamp())) if shared.link.expires_at else _FOR_EVER
     query = {"shared": end} | ({} if with_transcript else {"transcript": "no"})
     return flask.redirect(f"{_site().link(f'/calls/{recording_id}', **query)}#share", 303)
+
+
+def _unshare(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
+    """Back to the call, which says that the link opens nothing any more."""
+    _edge.expect_same_origin(request)
+    conversation = services().recordings.get(recording_id)
+    if conversation is None:
+        raise NotFound(f"There is no call {recording_id!r}.")
+    _audit.about(company=conversation.company)
+    Sharing.of_services().take_back(recording_id, request.form.get("url", ""), by=_edge.caller().name)
+    return flask.redirect(f"{_site().link(f'/calls/{recording_id}', taken_back='yes')}#share", 303)
 
 
 def _own_page(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
@@ -144,6 +162,7 @@ def _own_page(request: flask.Request, recording_id: RecordingId) -> ResponseRetu
     job = s.requests.of_recording(recording_id)
     if conversation is None:
         raise NotFound(f"There is no call {recording_id!r}.")
+    _audit.about(company=conversation.company)
     if job is None or job.conversation_id is None:
         raise Conflict("the engine does not know this call yet; ask again when it is analysed")
     ux = s.companies.business_ux(conversation.company)
@@ -180,5 +199,6 @@ VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "summary": _summary,
     "look": _look,
     "share": _share,
+    "unshare": _unshare,
     "own_page": _own_page,
 }

@@ -13,6 +13,7 @@ import yaml
 from common.adapters.datastore import kinds
 from common.errors import Problem
 from common.model import (
+    audit,
     business_ux,
     capacity,
     company,
@@ -26,6 +27,7 @@ from common.model import (
     reconciliation,
     recording,
     refusals,
+    share,
     slot,
     sweeping,
     waveform,
@@ -38,9 +40,9 @@ if TYPE_CHECKING:
 
 TEXT = (ROOT / "docs" / "data-model.md").read_text(encoding="utf-8")
 MODULES = (
-    business_ux, capacity, company, conversation, deletion, fairness, idempotency, intake, intelligence, job,
+    audit, business_ux, capacity, company, conversation, deletion, fairness, idempotency, intake, intelligence, job,
     reconciliation,
-    recording, refusals, slot, sweeping, waveform, webhook,
+    recording, refusals, share, slot, sweeping, waveform, webhook,
 )  # fmt: skip
 BY_HAND = (kinds.AUDIO_FINGERPRINT, kinds.UPLOAD_DETAILS)
 WORDS = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "datetime": "time",

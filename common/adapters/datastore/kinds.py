@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.adapters.datastore.codec import from_entity, to_entity
 from common.model.aggregates import StatisticsShard
+from common.model.audit import AuditEvent
 from common.model.business_ux import BusinessUX
 from common.model.capacity import SymblAccount
 from common.model.company import CompanyDefaults
@@ -24,6 +25,7 @@ from common.model.job import SymblAsyncRequest
 from common.model.reconciliation import BucketScan
 from common.model.refusals import WebhookRefusals
 from common.model.search.document import IndexEntry
+from common.model.share import RevokedLink
 from common.model.slot import Lease
 from common.model.sweeping import SweepReports
 from common.model.waveform import Waveform
@@ -79,6 +81,8 @@ SWEEP_REPORTS = Kind("SweepReports", SweepReports)
 WEBHOOK_REFUSALS = Kind("WebhookRefusals", WebhookRefusals)
 WAVEFORM = Kind("Waveform", Waveform)
 IDEMPOTENT_CALL = Kind("IdempotentCall", IdempotentCall)
+AUDIT_EVENT = Kind("AuditEvent", AuditEvent, frozenset({"at", "who", "action", "company", "recording_id"}))
+REVOKED_LINK = Kind("RevokedLink", RevokedLink)
 
 #: Kinds whose entities are put together by hand, with the properties that are indexed.
 AUDIO_FINGERPRINT = "AudioFingerprint"
@@ -109,6 +113,8 @@ ROW_KINDS = (
     WEBHOOK_REFUSALS,
     WAVEFORM,
     IDEMPOTENT_CALL,
+    AUDIT_EVENT,
+    REVOKED_LINK,
 )
 INTELLIGENCE_KINDS = tuple(section.kind for section in SECTIONS)
 

@@ -232,13 +232,17 @@ def _spoken(turn: Turn) -> Spoken:
 
 
 def polarity_of(turns: Iterable[Turn]) -> float | None:
-    """How the customer's mood was, -1 to 1, over the whole call; None where nobody measured it.
+    """How the customer's mood was, -1 to 1, over the whole call; None where nobody measured it."""
+    return polarity_over([turn.sentiment.score for turn in turns if turn.sentiment and turn.role is Role.CUSTOMER])
+
+
+def polarity_over(scores: Sequence[float]) -> float | None:
+    """The mood of somebody's turns, in their order, together: -1 to 1, None of none.
 
     Most of what is said has no mood, and would drown what has: only turns with one count, later ones more, because how
     a call ends is what it is remembered by (the peak-end rule, Kahneman et al. 1993). Few of them are drawn towards 0.
     Checked against calls judged by a person: no neutral one came beyond 0.2, every other one beyond 0.4.
     """
-    scores = [turn.sentiment.score for turn in turns if turn.sentiment and turn.role is Role.CUSTOMER]
     if not scores:
         return None
     weights = [1 + _LATE * ((place + 0.5) / len(scores) - 0.5) for place in range(len(scores))]

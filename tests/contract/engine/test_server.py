@@ -126,27 +126,28 @@ def test_it_serves_and_stops_within_a_second(server: tuple[subprocess.Popen[str]
 
 def test_killed_in_the_middle_it_takes_up_that_job_alone(tmp_path: Path) -> None:
     """Kill -9: what was done stays done, what was waiting still waits, what was at work is begun again."""
-    for name in ("done", "at work", "waiting"):
+    for name, duration_s in (("done", 0.001), ("at work", 36.0), ("waiting", 36.0)):
         audio = f"audio of {name}".encode()
         turn = {"channel": "mono", "start": 0.0, "end": 1.0, "text": f"This one is {name}."}
         sha256 = hashlib.sha256(audio).hexdigest()
-        (tmp_path / f"{name}.json").write_text(json.dumps({"sha256": sha256, "duration_s": 36.0, "turns": [turn]}))
+        (tmp_path / f"{name}.json").write_text(
+            json.dumps({"sha256": sha256, "duration_s": duration_s, "turns": [turn]})
+        )
 
-    with running(tmp_path, ENGINE_START_AFTER_S="0") as first:
+    with running(tmp_path, ENGINE_START_AFTER_S="0", ENGINE_PROCESSING_SHARE="100") as first:
         done = first.submit(b"audio of done")
         first.wait_until(done, "completed")
         before = first.get(f"/v1/job/{done}/details")
-    with running(tmp_path, ENGINE_START_AFTER_S="0", ENGINE_PROCESSING_SHARE="100") as second:
-        at_work = second.submit(b"audio of at work")
-        second.wait_until(at_work, "in_progress")
-        waiting = second.submit(b"audio of waiting")  # one worker: it stays where it is
-        second.kill()
-    with running(tmp_path) as third:
-        third.wait_until(at_work, "completed")
-        third.wait_until(waiting, "completed")
-        assert third.get(f"/v1/job/{done}/details") == before
-        conversations = third.get("/v1/conversations")["conversations"]
-        texts = [third.get(f"/v1/conversations/{c['id']}/messages")["messages"] for c in conversations]
+        at_work = first.submit(b"audio of at work")
+        first.wait_until(at_work, "in_progress")
+        waiting = first.submit(b"audio of waiting")  # one worker: it stays where it is
+        first.kill()
+    with running(tmp_path) as second:
+        second.wait_until(at_work, "completed")
+        second.wait_until(waiting, "completed")
+        assert second.get(f"/v1/job/{done}/details") == before
+        conversations = second.get("/v1/conversations")["conversations"]
+        texts = [second.get(f"/v1/conversations/{c['id']}/messages")["messages"] for c in conversations]
     assert sorted(message["text"] for messages in texts for message in messages) == [
         "This one is at work.",
         "This one is done.",

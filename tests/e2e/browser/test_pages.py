@@ -143,14 +143,14 @@ def test_it_reads_without_a_script(visitor: Visitor, call: str, sample: SampleCa
     with visitor.visit("/calls", java_script_enabled=False) as page:
         page.get_by_role("link", name=sample.truth["title"]).click()
 
-        assert page.url.endswith(call)
+        assert urlsplit(page.url).path == call
         assert page.locator("#turn-6").get_by_text(turn["text"]).is_visible()
         assert page.locator("audio").get_attribute("controls") is not None
 
         page.locator("#turn-6 a.seek").click()
 
         assert marked(page) == ["turn-6"]
-        assert page.url.endswith(f"?t={turn['start']}#turn-6")
+        assert page.url.endswith(f"t={turn['start']}#turn-6")
 
 
 def test_unfinished_rows_refresh_by_themselves(visitor: Visitor, rows: CallRows) -> None:

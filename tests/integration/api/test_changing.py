@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import threading
@@ -16,8 +17,11 @@ from tests.factories import a_wav
 from tests.integration.pipeline.test_replays import add_failed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from werkzeug.test import Client, TestResponse
 
+    from common.model.job import SymblAsyncRequest
     from tests.integration.pipeline.installation import Installation
 
 BASE = "/api/v1/recordings"
@@ -107,6 +111,35 @@ def test_a_deletion_is_of_the_state_that_was_read(api: Client, installation: Ins
     assert (late.status_code, deleted.status_code, again.status_code) == (412, 200, 200)
     assert late.get_json()["reason"] == "CHANGED_MEANWHILE"
     assert again.get_json()["deleted_at"] == deleted.get_json()["deleted_at"]
+
+
+class Overtaken:
+    """The stored requests, each of which somebody changes just before it is changed."""
+
+    def __init__(self, requests: Any) -> None:
+        self._requests = requests
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._requests, name)
+
+    def change(self, request_id: str, change: Callable[[SymblAsyncRequest], SymblAsyncRequest]) -> SymblAsyncRequest:
+        self._requests.change(request_id, lambda job: dataclasses.replace(job, error=None))
+        changed: SymblAsyncRequest = self._requests.change(request_id, change)
+        return changed
+
+
+def test_what_is_changed_while_a_replay_is_checked_is_not_overwritten(api: Client, installation: Installation) -> None:
+    """The state that was read is asked for in the transaction too."""
+    recording = add_failed(installation)
+    read = api.get(f"{BASE}/{recording}").headers["ETag"]
+    requests = installation.services.requests
+    installation.services.requests = Overtaken(requests)  # type: ignore[assignment]  # it is one in all that matters
+
+    late = api.post(f"{BASE}/{recording}:replay", json=WHY, headers={"If-Match": read})
+
+    installation.services.requests = requests
+    assert (late.status_code, late.get_json()["reason"]) == (412, "CHANGED_MEANWHILE")
+    assert installation.request(recording).replays == ()
 
 
 # One call that is sent again

@@ -73,7 +73,7 @@ def test_the_header_and_the_balance_are_figures(client: FlaskClient, rows: CallR
     text = opened(client, f"/calls/{rows.put_sample(sample_calls()[0])}").text
 
     assert "18 Mar 2026, 16:42 UTC−4" in text  # noqa: RUF001  # the true minus is the point
-    assert "Customer sentiment ▼ negative −0.71" in text  # noqa: RUF001
+    assert "Customer sentiment ▼ negative −0.80" in text  # noqa: RUF001
     assert re.search(r"Daniel Brooks 4\d % 1\d\d", text)
     assert re.search(r"Silence \d+ % \(0:\d\d\)", text)
 

@@ -246,15 +246,15 @@ def test_a_mangled_list_still_shows_the_call(client: FlaskClient, three: list[st
     assert not any("rel" in link for link in page.all("a"))
 
 
-def test_a_page_costs_four_calls_to_datastore(
+def test_a_page_costs_four_reads_of_datastore_and_a_note(
     client: FlaskClient, rows: CallRows, empty_datastore: DatastoreServer
 ) -> None:
-    """Recording and request, results, what the company settled, what was delivered."""
+    """Recording and request, results, what the company settled, what was delivered; then who opened it is kept."""
     path = f"/calls/{rows.put_sample(ANGRY)}"
     with noted(empty_datastore) as found:
         opened(client, path)
 
-    assert sorted(found) == ["lookup", "lookup", "lookup", "run_query"]
+    assert sorted(found) == ["commit", "lookup", "lookup", "lookup", "run_query"]
 
 
 def test_a_search_leads_to_the_first_hit_and_keeps_the_list(client: FlaskClient, rows: CallRows) -> None:

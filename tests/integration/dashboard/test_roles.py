@@ -96,8 +96,10 @@ def installation(pages: Callable[..., FlaskClient], recordings_app: Any, rows: C
     return Installation(clients, ids[OURS], ids[THEIRS])
 
 
-def test_every_address_takes_its_least_role_and_those_above(installation: Installation) -> None:
-    """401 without a token, 403 with the role's name below it; open addresses ask for nothing."""
+def test_every_address_takes_its_least_role_and_those_above(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """401 without a token, 403 with the role's name below it; open ones ask for nothing. No token is on the log."""
     assert {address.function for address in ADDRESSES} == {"dashboard", "recordings"}
     for address in ADDRESSES:
         path = address.of(installation.ours, OURS)
@@ -117,6 +119,12 @@ def test_every_address_takes_its_least_role_and_those_above(installation: Instal
             assert refused.status_code == 403, f"{what} as {role}"
             assert refused.get_json()["reason"] == "ROLE_NEEDED"
             assert f"the role {address.role}," in refused.get_json()["detail"]
+
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["event"] for line in logged} >= {"audited", "summary_shared"}
+    secrets = [f"{role}-token" for role in Role] + ["X-Goog-Signature", "Bearer", "/share/", "new-webhook-secret"]
+    said = {value for line in logged for name, value in line.items() if name != "caller"}
+    assert [secret for secret in secrets if any(secret in str(value) for value in said)] == []
 
 
 def test_nothing_of_another_company_is_reached(installation: Installation) -> None:
@@ -157,7 +165,9 @@ def test_what_a_query_finds_is_ours(installation: Installation, filter_: str) ->
             parameters |= {"count": "true", "facets": "company,agent,tracker,topic", "view": "FULL"}
         elif address.id == "calls":
             parameters |= {"counts": "true"}
-        answer = installation.call(address, address.path, "our-viewer-token", query_string=parameters)
+        if address.role is Role.ADMIN:
+            parameters = {}
+        answer = installation.call(address, address.path, f"our-{address.role}-token", query_string=parameters)
         assert answer.status_code == 200, (address, answer.text)
         shown = answer.get_data(as_text=True).replace("&#39;", "'")
         assert {word for word in forbidden if word in shown} == set(), address
@@ -200,9 +210,11 @@ def test_a_page_offers_what_its_reader_may_do(installation: Installation) -> Non
         )
         page = Page(answer.text)
         forms = {form["action"].rpartition("/")[2] for form in page.all("form") if form.get("method") == "post"}
-        shown[role] = forms - {"sign-out"} | {link for link in page.links if link in {"/ops", "/settings/companies"}}
+        shown[role] = forms - {"sign-out"} | {
+            link for link in page.links if link in {"/ops", "/settings/companies", "/audit"}
+        }
         assert "/share/" not in answer.text or role.covers(Role.REVIEWER)  # a link is shown again by making it
     assert shown[Role.VIEWER] == set()
-    assert shown[Role.REVIEWER] == {"share", "own-page"}
-    assert shown[Role.OPERATOR] == {"share", "own-page", "/ops"}
-    assert shown[Role.ADMIN] == {"share", "own-page", "delete", "/ops", "/settings/companies"}
+    assert shown[Role.REVIEWER] == {"share", "unshare", "own-page"}
+    assert shown[Role.OPERATOR] == {"share", "unshare", "own-page", "/ops"}
+    assert shown[Role.ADMIN] == {"share", "unshare", "own-page", "delete", "/ops", "/settings/companies", "/audit"}

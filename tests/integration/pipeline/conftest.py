@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import functions_framework
 import pytest
 
 from deploy.engine.engine import create_engine
@@ -170,3 +171,10 @@ def symbl(installation: Installation) -> Iterator[SymblStandIn]:
     installation.configure(SYMBL_API_URL=stand_in.url)
     yield stand_in
     stand_in.close()
+
+
+@pytest.fixture(scope="module")
+def pages() -> flask.Flask:
+    """The dashboard, over the same installation."""
+    app: flask.Flask = functions_framework.create_app("dashboard", str(ROOT / "main.py"))
+    return app

@@ -7,7 +7,6 @@ import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import functions_framework
 import pytest
 
 from common.adapters.oidc import TokenVerifier
@@ -19,7 +18,6 @@ from common.model.tasks import Stage
 from deploy.engine.engine import create_engine
 from deploy.engine.settings import EngineSettings
 from deploy.local.identity import ISSUER
-from tests.conftest import ROOT
 from tests.factories import NOW, a_wav, an_error, ended_badly, sample_calls
 from tests.integration.pipeline.installation import Served
 from tests.tokens import a_token, api_tokens
@@ -307,13 +305,6 @@ def test_who_came_through_iap_is_kept_by_e_mail(installation: Installation) -> N
 
 
 # By the form of the page
-
-
-@pytest.fixture(scope="module")
-def pages() -> flask.Flask:
-    """The dashboard, over the same installation."""
-    app: flask.Flask = functions_framework.create_app("dashboard", str(ROOT / "main.py"))
-    return app
 
 
 OWN = {"Sec-Fetch-Site": "same-origin"}

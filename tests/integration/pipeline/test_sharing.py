@@ -11,6 +11,7 @@ from common.model.share import link_of
 from tests.factories import a_wav
 
 if TYPE_CHECKING:
+    import flask
     from flask.testing import FlaskClient
 
     from tests.integration.pipeline.installation import Installation
@@ -75,3 +76,42 @@ def test_what_is_not_there_is_not_shared(api: FlaskClient) -> None:
     """404; and no form of another site makes a link."""
     assert api.post("/api/v1/recordings/nobody:share", json={}).status_code == 404
     assert api.post("/api/v1/recordings/nobody:share", data="{}").status_code == 400
+
+
+def test_one_link_is_taken_back_and_no_other(api: FlaskClient, recording: str, pages: flask.Flask) -> None:
+    """It opens nothing, for whoever has it, from then on; what is kept of it is no way in."""
+    whole, short = (
+        api.post(f"/api/v1/recordings/{recording}:share", json={"transcript": transcript}).get_json()["url"]
+        for transcript in (True, False)
+    )
+
+    def opened(url: str) -> int:
+        return pages.test_client().get(url.removeprefix("http://127.0.0.1:8080")).status_code
+
+    assert (opened(whole), opened(short)) == (200, 200)
+    taken = [api.post(f"/api/v1/recordings/{recording}:unshare", json={"url": whole}) for _ in range(2)]
+    assert [answer.status_code for answer in taken] == [200, 200]
+    assert (opened(whole), opened(short)) == (410, 200)
+
+
+@pytest.mark.parametrize("body", [{}, {"url": "https://calls.example/share/x"}, {"url": 7}, {"link": "x"}, []])
+def test_what_is_no_link_to_it_is_not_taken_back(api: FlaskClient, recording: str, body: object) -> None:
+    """400 with the field; a link of another recording is none of this one."""
+    answer = api.post(f"/api/v1/recordings/{recording}:unshare", json=body)
+
+    assert answer.status_code == 400
+    assert answer.get_json()["errors"][0]["field"] in {"url", "link", "body"}
+
+
+def test_a_link_is_taken_back_on_the_page_too(api: FlaskClient, recording: str, pages: flask.Flask) -> None:
+    """By a form of our own pages."""
+    url = api.post(f"/api/v1/recordings/{recording}:share", json={}).get_json()["url"]
+    client = pages.test_client()
+    where = f"/calls/{recording}/unshare"
+
+    assert client.post(where, data={"url": url}).status_code == 403
+    done = client.post(where, data={"url": url}, headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert (done.status_code, done.headers["Location"]) == (303, f"/calls/{recording}?taken_back=yes#share")
+    assert "opens nothing any more" in client.get(done.headers["Location"]).text
+    assert client.get(url.removeprefix("http://127.0.0.1:8080")).status_code == 410

