@@ -135,24 +135,20 @@ def find_model(settings: EngineSettings, *, ask_hub: bool = True) -> Path:
 
 
 def wrong_file(settings: EngineSettings) -> str | None:
-    """Why not to start at all: the operator's directory is incomplete, or a file in use is not what it is named for.
+    """Why not to start at all: a file of the model is there, and is not what it is named for.
 
-    A model that is merely not in the cache yet is no reason: it may come while the engine runs.
+    One that is missing is no reason: it may come while the engine runs.
     """
     model = MODELS[settings.model]
-    if settings.model_dir is not None:
-        problem = defect(settings.model_dir, model)
-        mend = f"put {model.repository} at revision {model.revision[:12]} there, or set ENGINE_MODEL to what it is"
-        return (
-            f"ENGINE_MODEL_DIR={settings.model_dir} does not hold {model.repository}: {problem}; {mend}"
-            if problem
-            else None
-        )
-    cached = settings.models_cache / model.directory
-    if not cached.is_dir() or not all((cached / name).is_file() for name in model.files):
+    directory = settings.model_dir or settings.models_cache / model.directory
+    there = {name: sha256 for name, sha256 in model.files.items() if (directory / name).is_file()}
+    problem = defect(directory, dataclasses.replace(model, files=there))
+    if problem is None:
         return None
-    problem = defect(cached, model)
-    return f"ENGINE_MODEL={settings.model}: {problem}, in {cached}; remove it, and {_FETCH_HINT}" if problem else None
+    if settings.model_dir is None:
+        return f"ENGINE_MODEL={settings.model}: {problem}, in {directory}; remove it, and {_FETCH_HINT}"
+    mend = f"put {model.repository} at revision {model.revision[:12]} there, or set ENGINE_MODEL to what it is"
+    return f"ENGINE_MODEL_DIR={directory} does not hold {model.repository}: {problem}; {mend}"
 
 
 def defect(directory: Path, model: Model) -> str | None:

@@ -39,7 +39,7 @@ def test_an_operators_directory_with_other_files_is_refused(tmp_path: Path) -> N
 
 
 def test_an_operators_directory_must_hold_the_model_that_is_set(tmp_path: Path) -> None:
-    """Nothing starts with another one, or with half of it."""
+    """Nothing starts with another one."""
     own = put(tmp_path / "own")
     problem = wrong_file(EngineSettings(model="base.en", model_dir=own, models_cache=tmp_path))
     assert problem is not None
