@@ -338,6 +338,7 @@ STATES = (
     State("operations-partial", _unreadable_part, "cannot be read right now"),
     State("businesses", _beside(_settled, "/settings/companies"), "Brightline"),
     State("businesses-first-run", lambda _: "/settings/companies", "No company has settled anything"),
+    State("audit", lambda _: "/audit", "Who did what"),
     State("business", _business(color_background="#10243e", color_topics_filter="#ffcc00"), "Another tracker"),
     State("business-hostile", _hostile_business, ATTACK),
     State("summary", _summary(), "Action item"),
