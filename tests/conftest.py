@@ -15,11 +15,13 @@ from deploy.engine.models import find_model
 from deploy.engine.settings import EngineSettings
 from deploy.local.datastore import DatastoreServer, load_indexes
 from tests.local_stack import EngineView, Process, RealCalls, all_recordings, free_port
+from tests.sharing import HEAR_REAL_CALLS, ByFiles, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from google.cloud import datastore
+    from xdist.remote import Producer
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "calltrack-test"
@@ -32,16 +34,14 @@ settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("patient")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers share the tests by files, so that what a file starts is started once.
+    """The longest first."""
+    items.sort(key=lambda item: place_of(item.nodeid.split("::")[0]))
 
-    What listens to the six real calls is one group, and comes first, since it takes longest.
-    """
-    for item in items:
-        heard = "real_calls" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("real calls" if heard else str(item.path.relative_to(ROOT))))
-    items.sort(key=lambda item: "real_calls" not in getattr(item, "fixturenames", ()))
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFiles:
+    """Workers share the tests by files."""
+    return ByFiles(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -66,11 +66,14 @@ def datastore_server() -> Iterator[DatastoreServer]:
 
 
 @pytest.fixture(scope="session")
-def real_calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCalls]:
+def real_calls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCalls]:
     """The six sample calls, through the whole local stack and the real engine: about 45 s, once for all tests.
 
     Skipped, with the reason, where the speech model cannot be had.
     """
+    for item in request.session.items:
+        if "real_calls" in getattr(item, "fixturenames", ()):
+            assert item.nodeid.split("::")[0] in HEAR_REAL_CALLS, f"list it in tests/sharing.py: {item.nodeid}"
     try:
         find_model(EngineSettings(), ask_hub=False)
     except ModelMissing as missing:
