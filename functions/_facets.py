@@ -76,7 +76,10 @@ class FacetReader:
         """Those that were said around the latest call that the query finds; nothing is scanned."""
         latest = self._latest(asked)
         last = local_day(latest.started_at, latest.timezone_offset) if latest else now.date()
-        company = latest.company if latest and chosen(asked, Facet.COMPANY) else None
+        of_one = chosen(asked, Facet.COMPANY)
+        if latest is None and of_one is not None:
+            return {}  # whatever else there is to name is of others
+        company = latest.company if latest and of_one is not None else None
         days = self.statistics.days(company, last - DAYS, last)
         names = said_names([day for day in days if self.sees(day.company)], company)
         if company is None:

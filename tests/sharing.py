@@ -21,7 +21,7 @@ LONG = (
 )
 
 
-class ByFiles(LoadScopeScheduling):
+class ByFiles(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
     """A file's tests are one piece of work; so are all that hear the real calls."""
 
     def _split_scope(self, nodeid: str) -> str:
