@@ -3,6 +3,7 @@
 Given to the recogniser as hints, a vocabulary made it worse. So it listens without, and afterwards a word is replaced
 by one of the vocabulary if it was recognised with little confidence, sounds almost the same, is written somewhat alike
 and was not heard with confidence elsewhere in the recording. Of a term of several words the others must be there too.
+Two words that together are written like one of the vocabulary are that one, however they were heard ("North Side").
 English spelling alone; numbers, and words of under four letters, are left alone.
 """
 
@@ -10,7 +11,7 @@ import dataclasses
 import functools
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from deploy.engine.analysis.heard import Track, Word
@@ -21,6 +22,7 @@ SURE = 0.9
 SOUNDS_ALIKE = 0.85
 WRITTEN_ALIKE = 0.4
 _MIN_LETTERS = 4
+_MIN_JOINED_LETTERS = 6
 
 #: Spelling to sounds, one letter each, in order: A is any vowel, C the sounds of "ch" and "sh", J of "j", T of "th".
 _SOUNDS = [
@@ -55,8 +57,26 @@ def with_vocabulary(tracks: Iterable[Track], vocabulary: Sequence[str]) -> tuple
     heard = tuple(tracks)
     terms = [tuple(core for part in term.split() if (core := _core(part))) for term in vocabulary]
     sure = {_core(word.text).lower() for track in heard for word in track.words if word.score >= SURE}
-    settled = sure | {part.lower() for term in terms for part in term}
-    return tuple(dataclasses.replace(track, words=tuple(_corrected(track.words, terms, settled))) for track in heard)
+    parts = {part.lower(): part for term in terms for part in term}
+    return tuple(
+        dataclasses.replace(track, words=tuple(_corrected(_joined(track.words, parts), terms, sure | parts.keys())))
+        for track in heard
+    )
+
+
+def _joined(words: Sequence[Word], parts: Mapping[str, str]) -> list[Word]:
+    """Two words of which the vocabulary makes one, as one; it is as sure as the less sure of them."""
+    found: list[Word] = []
+    for word in words:
+        before, core, after = _parts(word.text)
+        whole = parts.get((_core(found[-1].text) + core).lower(), "") if found and core and not before else ""
+        if len(whole) >= _MIN_JOINED_LETTERS and found[-1].text[-1].isalpha():
+            last = found.pop()
+            text = f"{_parts(last.text)[0]}{whole}{after}"
+            found.append(Word(text, last.start, word.end, min(last.score, word.score)))
+        else:
+            found.append(word)
+    return found
 
 
 def _corrected(words: Sequence[Word], terms: Sequence[tuple[str, ...]], settled: set[str]) -> Iterator[Word]:

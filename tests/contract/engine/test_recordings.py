@@ -74,11 +74,13 @@ def test_the_words_of_a_mobile_telephone_are_heard_and_its_voices_told_apart(lis
 
 
 def test_the_words_of_a_film_are_heard_by_channel(listening: Stage, tmp_path: Path) -> None:
-    """What a browser or a meeting records: sound beside moving pictures."""
+    """What a browser or a meeting records: sound beside moving pictures. The vocabulary says how a name is written."""
     rows = stretch("plumbing-support.flac", SAID_S, tmp_path)
     path = encoded(tmp_path / "film.mp4", rows, codec="aac", rate=44100, film=True)
-    messages = heard(listening, path, enableSeparateRecognitionPerChannel=True)
+    wish = {"enableSeparateRecognitionPerChannel": True, "customVocabulary": ["Northside Plumbing"]}
+    messages = heard(listening, path, **wish)
     assert word_errors(SAID, text(messages)).rate < 0.1
+    assert "Northside Plumbing" in text(messages)
 
 
 @pytest.mark.parametrize("name", SOUNDS)
