@@ -101,7 +101,7 @@ def conforms(whole: dict[str, Any], template: str, method: str, status: int, bod
 # Whatever schemathesis thinks of
 
 #: For each operation; making one costs far more than answering it.
-EXAMPLES = 7
+EXAMPLES = 4
 CONFORMANCE = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
 
 

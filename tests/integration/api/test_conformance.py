@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.integration.pipeline.installation import Installation
 
-EXAMPLES = 6  #: of each operation, and as many that its description forbids
+EXAMPLES = 4  #: of each operation, and as many that its description forbids
 WANTED = (
     "not_a_server_error",
     "status_code_conformance",

@@ -210,7 +210,7 @@ def test_no_claim_exceeds_the_cap_of_its_moment(datastore_server: DatastoreServe
     """Dispatchers at once, 429s, ends, arrivals, other settings; jobs that run when the cap shrinks run on."""
     run_state_machine_as_test(
         type("OverThisServer", (Dispatchers,), {"server": datastore_server}),
-        settings=settings(max_examples=20, stateful_step_count=20, deadline=None),
+        settings=settings(max_examples=12, stateful_step_count=20, deadline=None),
     )
 
 
