@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import re
 import signal
@@ -22,10 +23,19 @@ REPLAY = {"ENGINE_ANALYZER": "replay", "ENGINE_REPLAY_DIR": str(ROOT / "samples"
 PATIENCE_S = 100.0
 
 
+#: Below those that the system gives to whoever asks, each process from a place of its own on.
+_PORTS = itertools.cycle(range(10_000, 32_000))
+_SKIPPED = os.getpid() * 61 % 22_000
+next(itertools.islice(_PORTS, _SKIPPED, _SKIPPED), None)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody listens on, and that no outgoing connection is given before it is listened on."""
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable: the ports never end")
 
 
 @dataclasses.dataclass
