@@ -22,6 +22,8 @@ from functions._inquiry import Inquiry
 from functions._search import Search
 
 if TYPE_CHECKING:
+    from common.bootstrap import Services
+    from common.model.access import Caller
     from common.model.answers import BulkReplayAnswer
     from common.model.job import Attempt
     from common.model.replay import BulkReplayOrder, ReplayOrder
@@ -67,6 +69,19 @@ class Replayer:
     clock: Callable[[], datetime]
     by: str
     narrowed: Callable[[Node], Node] = lambda asked: asked  #: to what whoever asks may see
+
+    @classmethod
+    def of(cls, s: Services, caller: Caller) -> Replayer:
+        """With what this installation has, for whoever calls."""
+        return cls(
+            requests=s.requests,
+            index=s.search,
+            engine=s.engine,
+            tasks=s.tasks,
+            clock=s.clock,
+            by=caller.name,
+            narrowed=caller.narrowed,
+        )
 
     def one(
         self, recording_id: RecordingId, order: ReplayOrder, *, expect: Expectation = lambda _: None

@@ -23,7 +23,7 @@ from functions import _edge
 from functions._access import expect_may
 from functions._audit import note
 from functions._delete import gone_if_deleted
-from functions.pages.site import Site
+from functions._site import site
 from functions.routes import ROUTES
 
 if TYPE_CHECKING:
@@ -55,10 +55,8 @@ def _problem_page(problem: Mapping[str, Any]) -> flask.Response:
 
         text = flask.request.args["filter"].strip()
         mistake = mistaken(text, **problem["metadata"])
-        return _site().page(
-            "calls_mistaken.html", problem=problem, mistake=mistake, filter=flask.request.args["filter"]
-        )
-    return _site().page("problem.html", problem=problem)
+        return site().page("calls_mistaken.html", problem=problem, mistake=mistake, filter=flask.request.args["filter"])
+    return site().page("problem.html", problem=problem)
 
 
 def _is_open(request: flask.Request) -> bool:
@@ -76,13 +74,13 @@ def _route_of(request: flask.Request) -> Route | None:
 @_edge.page_function(problem_page=_problem_page, is_open=_is_open)
 def dashboard(request: flask.Request) -> ResponseReturnValue:
     """Entry point of the pages, of /health and /ready, and of all of /api/v1 but the recordings."""
-    path = _site().path_of(request.path)
+    path = site().path_of(request.path)
     if path.startswith("/api/"):
         return _api().answer(request, path=path)
     try:
         route, arguments = _match(request)
     except werkzeug.exceptions.NotFound:
-        raise NotFound(f"There is nothing at {request.path}; {_site().link('/calls')} lists the calls.") from None
+        raise NotFound(f"There is nothing at {request.path}; {site().link('/calls')} lists the calls.") from None
     if route.role is not None:
         expect_may(_edge.caller(), role=route.role, reach=route.reach, arguments=arguments)
     recording_id = arguments.get("recording_id")
@@ -94,7 +92,7 @@ def dashboard(request: flask.Request) -> ResponseReturnValue:
 
 def _match(request: flask.Request) -> tuple[Route, Mapping[str, str]]:
     """The route and its arguments; raises werkzeug's NotFound or MethodNotAllowed."""
-    route, arguments = _MAP.bind("").match(_site().path_of(request.path), method=request.method)
+    route, arguments = _MAP.bind("").match(site().path_of(request.path), method=request.method)
     return route, arguments
 
 
@@ -112,7 +110,3 @@ def _api() -> Api:
     from functions.views import audit, checkup, companies  # noqa: PLC0415  # likewise
 
     return Api(OPERATIONS, {**companies.VIEWS, **checkup.VIEWS, **audit.VIEWS})
-
-
-def _site() -> Site:
-    return Site.at(services().settings.public_base_url)

@@ -325,16 +325,7 @@ def _intake() -> Intake:
 
 
 def _replayer() -> Replayer:
-    s, caller = services(), _edge.caller()
-    return Replayer(
-        requests=s.requests,
-        index=s.search,
-        engine=s.engine,
-        tasks=s.tasks,
-        clock=s.clock,
-        by=caller.name,
-        narrowed=caller.narrowed,
-    )
+    return Replayer.of(services(), _edge.caller())
 
 
 def _reading() -> Reading:

@@ -50,13 +50,7 @@ ROUTES: tuple[Route, ...] = (
     _get("/calls/facets", "calls.calls_facets", Role.VIEWER, Reach.CALLS),
     _get(_CALL, "calls.call", Role.VIEWER, Reach.RECORDING, Action.CALL_OPENED),
     _get(f"{_CALL}.json", "calls.call_json", Role.VIEWER, Reach.RECORDING, Action.CALL_READ),
-    _get(
-        f"{_CALL}.<any(vtt, srt, txt, md):rendering>",
-        "calls.transcript",
-        Role.VIEWER,
-        Reach.RECORDING,
-        Action.TRANSCRIPT_READ,
-    ),
+    _get(f"{_CALL}.{_FILES}", "calls.transcript", Role.VIEWER, Reach.RECORDING, Action.TRANSCRIPT_READ),
     _get(f"{_CALL}/waveform.svg", "calls.waveform", Role.VIEWER, Reach.RECORDING),
     _post(f"{_CALL}/share", "summary.share", Role.REVIEWER, Reach.RECORDING, Action.CALL_SHARED),
     _post(f"{_CALL}/unshare", "summary.unshare", Role.REVIEWER, Reach.RECORDING, Action.LINK_TAKEN_BACK),
@@ -69,9 +63,7 @@ ROUTES: tuple[Route, ...] = (
     _get(_COMPANIES, "businesses.businesses", Role.ADMIN, Reach.ALL),
     _post(_COMPANIES, "businesses.add_business", Role.ADMIN, Reach.ALL, Action.COMPANY_SETTLED),
     _get(_COMPANY, "businesses.business", Role.ADMIN, Reach.COMPANY),
-    _post(
-        f"{_COMPANIES}/<path:company>", "businesses.settle_business", Role.ADMIN, Reach.COMPANY, Action.COMPANY_SETTLED
-    ),
+    _post(_COMPANY, "businesses.settle_business", Role.ADMIN, Reach.COMPANY, Action.COMPANY_SETTLED),
     _get("/settings/preview", "businesses.preview", Role.ADMIN, Reach.NOTHING),
     _post("/settings/preview", "businesses.preview", Role.ADMIN, Reach.NOTHING),
     _get("/audit", "audit.page", Role.ADMIN, Reach.CALLS, Action.AUDIT_READ),

@@ -8,7 +8,7 @@ from common.bootstrap import services
 from common.model.answers import instant
 from common.model.audit import NARROWED_BY, Action, audit_query
 from functions import _edge
-from functions.pages.site import Site
+from functions._site import site
 from functions.pages.words import moment
 
 if TYPE_CHECKING:
@@ -27,13 +27,12 @@ def _page(request: flask.Request) -> ResponseReturnValue:
     given = {name: value for name, value in request.args.items() if value}
     asked = audit_query(given, caller=_edge.caller())
     page = services().audit.page(asked)
-    site = Site.at(services().settings.public_base_url)
-    return site.page(
+    return site().page(
         "audit.html",
         events=[(moment(event.at, _UTC), event) for event in page.items],
         given={name: given.get(name, "") for name in NARROWED_BY},
         actions=list(Action),
-        older=site.link("/audit", **{**given, "page_token": page.next_cursor}) if page.next_cursor else None,
+        older=site().link("/audit", **{**given, "page_token": page.next_cursor}) if page.next_cursor else None,
     )
 
 

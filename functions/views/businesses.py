@@ -14,10 +14,10 @@ from common.model.recording import details_from
 from common.model.search.query import Equals, Facet
 from common.model.search.spelling import as_people_write
 from functions import _audit, _edge
+from functions._site import site
 from functions.pages.businesses import PARTS, businesses, label_in_look, previewed, shown_look
 from functions.pages.company_settings import expect_own_prefix
 from functions.pages.look import remarks
-from functions.pages.site import Site
 from functions.pages.summary import Brand, policy, sample_view
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _list_page(*, name: str = "", problem: str = "") -> flask.Response:
     s = services()
     today = s.clock().date()
     known = s.statistics.companies(today - _RECENTLY, today + timedelta(days=1))
-    return _site().page(
+    return site().page(
         "businesses.html", businesses=businesses(s.companies.settled(), known), name=name, problem=problem
     )
 
@@ -66,7 +66,7 @@ def _add(request: flask.Request) -> ResponseReturnValue:
     services().companies.change_defaults(company, lambda stored: stored)
     _audit.about(company=company)
     log.event("company_added", company=company, by=_edge.caller().name)
-    return flask.redirect(_site().link(f"/settings/companies/{company}", saved="company"), 303)
+    return flask.redirect(site().link(f"/settings/companies/{company}", saved="company"), 303)
 
 
 def _company(name: str) -> str:
@@ -98,7 +98,7 @@ def _settle(request: flask.Request, company: str) -> ResponseReturnValue:
     except _Overtaken as overtaken:
         return _page(company, form=part.overtaken(texts, overtaken.stored), status=412)
     log.event("company_settled", company=company, part=part.name, by=_edge.caller().name)
-    return flask.redirect(f"{_site().link(f'/settings/companies/{company}', saved=part.name)}#form-{part.name}", 303)
+    return flask.redirect(f"{site().link(f'/settings/companies/{company}', saved=part.name)}#form-{part.name}", 303)
 
 
 def _expect_possible(company: str) -> None:
@@ -107,7 +107,7 @@ def _expect_possible(company: str) -> None:
     except Rejected:
         possible = False
     if not possible:
-        raise NotFound(f"No company can be called so; {_site().link('/settings/companies')} lists them.")
+        raise NotFound(f"No company can be called so; {site().link('/settings/companies')} lists them.")
 
 
 def _store(company: str, part: Part, texts: Mapping[str, str]) -> None:
@@ -137,7 +137,7 @@ def _page(company: str, *, form: Form | None = None, saved: str | None = None, s
     companies = services().companies
     ux, defaults = companies.business_ux(company), companies.defaults(company)
     forms = [PARTS[name].form(ux if name == "look" else defaults) for name in PARTS]
-    page = _site().page(
+    page = site().page(
         "business.html",
         policy={"frame-src": "'self'"},
         company=company,
@@ -166,7 +166,7 @@ def _preview(request: flask.Request) -> ResponseReturnValue:
     texts = request.form if request.method == "POST" else request.args
     row, problems = shown_look(texts)
     brand = Brand.of(texts.get("company", "")[:200] or "Company", row)
-    return _site().page(
+    return site().page(
         "summary.html",
         policy=policy(brand, ["'self'"]),
         brand=brand,
@@ -176,10 +176,6 @@ def _preview(request: flask.Request) -> ResponseReturnValue:
             *remarks(brand.look),
         ],
     )
-
-
-def _site() -> Site:
-    return Site.at(services().settings.public_base_url)
 
 
 VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {

@@ -29,6 +29,7 @@ from functions._delete import Deleter
 from functions._facets import FacetReader
 from functions._replay import Replayer
 from functions._search import Search
+from functions._site import site
 from functions._waveform import Waveforms
 from functions.pages.calls import (
     Paging,
@@ -40,7 +41,7 @@ from functions.pages.calls import (
     with_counts,
 )
 from functions.pages.facets import facet_bar
-from functions.pages.site import Site, origin_of
+from functions.pages.site import origin_of
 from functions.pages.transcript import position_text
 from functions.pages.waveform import channels_above_each_other, svg_of
 from functions.views.summary import share_block
@@ -70,7 +71,7 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
     s = services()
     chosen = request.args.getlist("and")
     if chosen:
-        return flask.redirect(_site().link("/calls", **_narrowed(request, chosen, now=s.clock())))
+        return flask.redirect(site().link("/calls", **_narrowed(request, chosen, now=s.clock())))
     query = _list_query(request, now=s.clock())
     search = Search(index=s.search, requests=s.requests, query=query.asked)
     page = search.page(size=query.size, after=query.after, order=ORDERS[query.order])
@@ -82,7 +83,7 @@ def _calls(request: flask.Request) -> ResponseReturnValue:
     if conditions and first and not rows:
         conditions = with_counts(conditions, _facet_reader(s).count([chip.rest for chip in conditions]))
     shows_counts = request.args.get("counts") == "true"
-    return _site().page(
+    return site().page(
         "calls.html",
         rows=rows,
         filter=query.filter,
@@ -105,7 +106,7 @@ def _calls_facets(request: flask.Request) -> ResponseReturnValue:
     """The lists above the calls, with their counts: what the page's script puts in place of those without."""
     s = services()
     query = _list_query(request, now=s.clock())
-    return _site().page("facets.html", bar=facet_bar(query.asked, _facets(s, query)), kept=_kept(request, query))
+    return site().page("facets.html", bar=facet_bar(query.asked, _facets(s, query)), kept=_kept(request, query))
 
 
 def _list_query(request: flask.Request, *, now: datetime) -> ListQuery:
@@ -147,12 +148,12 @@ def _call(request: flask.Request, recording_id: RecordingId) -> ResponseReturnVa
     position = page.view.reading.position
     audio_url = _audio_url(page.conversation)
     fragment = f"#t={position_text(position)}" if position is not None else ""
-    return _site().page(
+    return site().page(
         "call.html",
         media_origin=origin_of(audio_url) if audio_url else None,
         call=page.view,
         beside=page.beside,
-        waveform_url=_site().link(f"/calls/{recording_id}/waveform.svg")
+        waveform_url=site().link(f"/calls/{recording_id}/waveform.svg")
         if may_have_waveform(page.conversation)
         else None,
         audio_url=f"{audio_url}{fragment}" if audio_url else None,
@@ -181,11 +182,8 @@ def _replay(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
     """The form of a failed call's page."""
     _edge.expect_same_origin(request)
     order = order_from(ReplayOrder, request.form.to_dict())
-    s = services()
-    Replayer(
-        requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller().name
-    ).one(recording_id, order)
-    return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
+    Replayer.of(services(), _edge.caller()).one(recording_id, order)
+    return flask.redirect(site().link(f"/calls/{recording_id}"), 303)
 
 
 def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
@@ -199,7 +197,7 @@ def _delete(request: flask.Request, recording_id: RecordingId) -> ResponseReturn
         recording_id, by=_edge.caller().name, reason=deletion_reason(given)
     )
     _audit.about(company=deleted.company, reason=deleted.reason)
-    return flask.redirect(_site().link(f"/calls/{recording_id}"), 303)
+    return flask.redirect(site().link(f"/calls/{recording_id}"), 303)
 
 
 def _audio_url(conversation: ConversationMetadata) -> str | None:
@@ -235,15 +233,11 @@ def _found(
     s = services()
     conversation = s.recordings.get(recording_id)
     if conversation is None:
-        raise NotFound(f"There is no call {recording_id!r}; {_site().link('/calls')} lists them.")
+        raise NotFound(f"There is no call {recording_id!r}; {site().link('/calls')} lists them.")
     _audit.about(company=conversation.company)
     job = s.requests.of_recording(recording_id)
     results = s.results.get_all(sections, job.conversation_id) if job and job.conversation_id else {}
     return conversation, job, results
-
-
-def _site() -> Site:
-    return Site.at(services().settings.public_base_url)
 
 
 VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from common.bootstrap import services
+from functions._site import site
 from functions.pages.api_help import api_help
 from functions.pages.search_help import search_help
-from functions.pages.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,15 +17,11 @@ if TYPE_CHECKING:
 
 
 def _help_api(_: flask.Request) -> ResponseReturnValue:
-    return _site().page("help_api.html", help=api_help(services().settings.public_base_url))
+    return site().page("help_api.html", help=api_help(services().settings.public_base_url))
 
 
 def _help_search(_: flask.Request) -> ResponseReturnValue:
-    return _site().page("help_search.html", help=search_help())
-
-
-def _site() -> Site:
-    return Site.at(services().settings.public_base_url)
+    return site().page("help_search.html", help=search_help())
 
 
 VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {

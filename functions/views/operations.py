@@ -10,8 +10,8 @@ from common.bootstrap import services
 from functions import _audit, _edge
 from functions._operations import Operations, replay_of_class
 from functions._replay import Replayer
+from functions._site import site
 from functions.pages.operations import Replayed, operations_answer, operations_view
-from functions.pages.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def _operations(request: flask.Request) -> ResponseReturnValue:
     """Whether it flows, and where not: what `Operations` reads, each part by itself."""
-    return _site().page(
+    return site().page(
         "operations.html",
         ops=operations_view(Operations.of(services()).snapshot(), replayed=Replayed.of(request.args)),
         request_id=flask.g.request_id,
@@ -36,10 +36,7 @@ def _replay_class(request: flask.Request) -> ResponseReturnValue:
     """The form under a class of failures."""
     _edge.expect_same_origin(request)
     failure_class, order = replay_of_class(request.form)
-    s = services()
-    outcome = Replayer(
-        requests=s.requests, index=s.search, engine=s.engine, tasks=s.tasks, clock=s.clock, by=_edge.caller().name
-    ).many(order)
+    outcome = Replayer.of(services(), _edge.caller()).many(order)
     _audit.about(reason=order.reason)
     told = Replayed(
         failure_class=failure_class,
@@ -47,11 +44,7 @@ def _replay_class(request: flask.Request) -> ResponseReturnValue:
         skipped=len(outcome.skipped),
         page_token=outcome.next_page_token if outcome.skipped else None,
     )
-    return flask.redirect(_site().link("/ops", **told.parameters), 303)
-
-
-def _site() -> Site:
-    return Site.at(services().settings.public_base_url)
+    return flask.redirect(site().link("/ops", **told.parameters), 303)
 
 
 VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {

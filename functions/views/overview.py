@@ -12,8 +12,8 @@ from common.errors import Problem, Rejected
 from common.model.overview import overview_query
 from functions import _edge
 from functions._overview import OverviewReader
+from functions._site import site
 from functions.pages.overview import overview_answer, overview_view
-from functions.pages.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def _overview(request: flask.Request) -> ResponseReturnValue:
     s = services()
     now = s.clock()
     query = _query(request, now=now)
-    return _site().page(
+    return site().page(
         "overview.html",
         view=overview_view(_read(s, query), query, now=now),
         parameters={name: value for name, value in request.args.items() if value},
@@ -67,10 +67,6 @@ def _read(s: Services, query: OverviewQuery) -> Parts:
     parts = OverviewReader(statistics=s.statistics, index=s.search, requests=s.requests).read(query)
     sees = _edge.caller().sees
     return dataclasses.replace(parts, companies=[company for company in parts.companies if sees(company)])
-
-
-def _site() -> Site:
-    return Site.at(services().settings.public_base_url)
 
 
 VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {

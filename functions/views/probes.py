@@ -6,8 +6,8 @@ import functools
 from typing import TYPE_CHECKING
 
 from common.bootstrap import services
+from functions._site import site
 from functions.pages.readiness import Readiness
-from functions.pages.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,11 +50,7 @@ def _readiness(s: Services) -> Readiness:
 
 
 def _asset(_: flask.Request, digest: str, name: str) -> ResponseReturnValue:
-    return _site().asset(digest, name)
-
-
-def _site() -> Site:
-    return Site.at(services().settings.public_base_url)
+    return site().asset(digest, name)
 
 
 VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {

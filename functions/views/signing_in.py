@@ -13,7 +13,7 @@ from common.errors import NotFound
 from common.model.session import LIFETIME, session_of
 from functions import _edge
 from functions._access import SESSION_COOKIE, token_entry
-from functions.pages.site import Site
+from functions._site import site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ def _form(request: flask.Request) -> ResponseReturnValue:
 
 def form_page(*, next_path: str, problem: str = "", status: int = 200) -> flask.Response:
     """The form, which leads on to `next_path`."""
-    page = _site().page("sign_in.html", next_path=next_path, problem=problem)
+    page = site().page("sign_in.html", next_path=next_path, problem=problem)
     page.status_code = status
     return page
 
@@ -51,7 +51,7 @@ def _sign_in(request: flask.Request) -> ResponseReturnValue:
         log.warning("sign_in_refused")
         return form_page(next_path=next_path, problem="This token is not valid, or no longer.", status=401)
     log.event("signed_in", caller=entry.name)
-    answer = flask.make_response(flask.redirect(next_path or _site().link("/"), 303))
+    answer = flask.make_response(flask.redirect(next_path or site().link("/"), 303))
     answer.set_cookie(
         SESSION_COOKIE,
         session_of(entry.sha256, secret=s.settings.session_keys[0], now=s.clock()),
@@ -64,7 +64,7 @@ def _sign_in(request: flask.Request) -> ResponseReturnValue:
 def _sign_out(request: flask.Request) -> ResponseReturnValue:
     _expect_tokens()
     _edge.expect_same_origin(request)
-    answer = flask.make_response(flask.redirect(_site().link("/sign-in"), 303))
+    answer = flask.make_response(flask.redirect(site().link("/sign-in"), 303))
     answer.delete_cookie(SESSION_COOKIE, **_where())
     return answer
 
@@ -72,7 +72,7 @@ def _sign_out(request: flask.Request) -> ResponseReturnValue:
 def _where() -> dict[str, Any]:
     """Secure everywhere but on a laptop without TLS."""
     return {
-        "path": _site().link("/"),
+        "path": site().link("/"),
         "secure": urlsplit(services().settings.public_base_url).scheme == "https",
         "httponly": True,
         "samesite": "Lax",
@@ -81,7 +81,7 @@ def _where() -> dict[str, Any]:
 
 def _inside(path: str) -> str:
     """A path of this site, or nothing: an address of another one must not be led to from here."""
-    base = _site().link("/")
+    base = site().link("/")
     fits = path.startswith(base) and not path.startswith("//") and "\\" not in path and path.isprintable()
     return path if fits and len(path) <= _LONGEST else ""
 
@@ -89,10 +89,6 @@ def _inside(path: str) -> str:
 def _expect_tokens() -> None:
     if services().settings.auth_mode != "token":
         raise NotFound("Nobody signs in here: this installation knows its callers in another way.")
-
-
-def _site() -> Site:
-    return Site.at(services().settings.public_base_url)
 
 
 VIEWS: Mapping[str, Callable[..., ResponseReturnValue]] = {"form": _form, "sign_in": _sign_in, "sign_out": _sign_out}

@@ -15,6 +15,7 @@ from common.model.intelligence import SECTIONS
 from common.model.share import ShareLink
 from functions import _audit, _edge
 from functions._sharing import Expired, Shared, Sharing
+from functions._site import site
 from functions.pages.businesses import shown_look
 from functions.pages.look import Look, stylesheet
 from functions.pages.site import Site
@@ -140,7 +141,7 @@ def _share(request: flask.Request, recording_id: RecordingId) -> ResponseReturnV
     _audit.about(company=shared.company)
     end = str(int(shared.link.expires_at.timestamp())) if shared.link.expires_at else _FOR_EVER
     query = {"shared": end} | ({} if with_transcript else {"transcript": "no"})
-    return flask.redirect(f"{_site().link(f'/calls/{recording_id}', **query)}#share", 303)
+    return flask.redirect(f"{site().link(f'/calls/{recording_id}', **query)}#share", 303)
 
 
 def _unshare(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
@@ -151,7 +152,7 @@ def _unshare(request: flask.Request, recording_id: RecordingId) -> ResponseRetur
         raise NotFound(f"There is no call {recording_id!r}.")
     _audit.about(company=conversation.company)
     Sharing.of_services().take_back(recording_id, request.form.get("url", ""), by=_edge.caller().name)
-    return flask.redirect(f"{_site().link(f'/calls/{recording_id}', taken_back='yes')}#share", 303)
+    return flask.redirect(f"{site().link(f'/calls/{recording_id}', taken_back='yes')}#share", 303)
 
 
 def _own_page(request: flask.Request, recording_id: RecordingId) -> ResponseReturnValue:
@@ -173,8 +174,8 @@ def _own_page(request: flask.Request, recording_id: RecordingId) -> ResponseRetu
         raise Conflict(f"the engine gave no page: {error}") from error
     log.event("own_page_asked", recording=recording_id, by=_edge.caller().name, given=url is not None)
     if url is None:
-        return flask.redirect(f"{_site().link(f'/calls/{recording_id}', own_page='none')}#share", 303)
-    return _site().page(
+        return flask.redirect(f"{site().link(f'/calls/{recording_id}', own_page='none')}#share", 303)
+    return site().page(
         "own_page.html",
         url=url,
         call=conversation,
@@ -185,10 +186,6 @@ def _own_page(request: flask.Request, recording_id: RecordingId) -> ResponseRetu
 
 def _days(life: timedelta | None) -> str:
     return f"It expires within {max(1, round(life / timedelta(hours=1)))} hours." if life else "It never expires."
-
-
-def _site() -> Site:
-    return Site.at(services().settings.public_base_url)
 
 
 def _outer_site() -> Site:
