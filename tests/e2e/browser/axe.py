@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 #: The rules that depend on colours and widths (https://dequeuniversity.com/rules/axe/): the others were asked before.
 LOOKS = ("color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size")
 _VIOLATIONS = """async (rules) => {
-    const found = await axe.run(rules.length ? { runOnly: rules } : { rules: { "target-size": { enabled: true } } });
+    const which = rules.length ? { runOnly: rules } : { rules: { "target-size": { enabled: true } } };
+    const found = await axe.run({ ...which, resultTypes: ["violations"], selectors: false });
     return found.violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)]);
 }"""
 

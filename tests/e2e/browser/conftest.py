@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import ConsoleMessage, Page
+    from playwright.sync_api import ConsoleMessage, Error, Page
 
     from deploy.local.datastore import DatastoreServer
     from tests.factories import SampleCall
@@ -41,7 +41,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
     """Headless Chromium."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
-        pytest.skip(f"no Chromium on PATH (looked for {', '.join(_NAMES)}); on Debian: apt-get install chromium")
+        pytest.skip(f"no Chromium on PATH (looked for {', '.join(_NAMES)}); on Debian: apt-get install chromium-headless-shell")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         yield started
@@ -139,6 +139,24 @@ def call(rows: CallRows, sample: SampleCall, generation: int) -> str:
     return f"/calls/{rows.put_sample(sample, generation=generation)}"
 
 
+@contextmanager
+def complaints_of(page: Page, complaints: list[str]) -> Iterator[None]:
+    """Add what the browser complains about while the block runs."""
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    def catch(error: Error) -> None:
+        complaints.append(str(error))
+
+    page.on("console", hear)
+    page.on("pageerror", catch)
+    yield
+    page.remove_listener("console", hear)
+    page.remove_listener("pageerror", catch)
+
+
 @dataclasses.dataclass
 class Visitor:
     """Opens pages in fresh contexts, and keeps what the browser complained about."""
@@ -150,17 +168,11 @@ class Visitor:
     @contextmanager
     def visit(self, path: str, **context: Any) -> Iterator[Page]:
         """A page; keywords are those of a browser's context."""
-        opened = self.browser.new_context(base_url=self.address, **context)
-        page = opened.new_page()
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(path)
-        yield page
-        opened.close()
-
-    def _heard(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
+        with self.browser.new_context(base_url=self.address, **context) as opened:
+            page = opened.new_page()
+            with complaints_of(page, self.complaints):
+                page.goto(path)
+                yield page
 
 
 @pytest.fixture

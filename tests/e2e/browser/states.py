@@ -9,8 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+import pytest
+
+from common.adapters.datastore.audit import DatastoreAudit
 from common.adapters.datastore.companies import DatastoreCompanies
+from common.bootstrap import services
 from common.errors import Exchange
+from common.model.audit import KEPT_FOR, Action, AuditEvent
 from common.model.business_ux import BusinessUX
 from common.model.company import CompanyDefaults, Tracker
 from common.model.intelligence import SECTIONS, Section, SectionState
@@ -29,6 +34,7 @@ from tests.integration.dashboard.rows import (
     sample_conversation,
     sample_results,
 )
+from tests.tokens import a_token, api_tokens
 
 if TYPE_CHECKING:
     from common.model.conversation import ConversationMetadata
@@ -287,6 +293,38 @@ def _shared_call(scene: Scene) -> str:
     return f"/calls/{scene.finished()}?shared={int((datetime.now(UTC) + timedelta(days=1)).timestamp())}"
 
 
+def _audited(scene: Scene, *, by: str = "kim@brightline.example", why: str = "asked by the customer") -> str:
+    """One of everything that can be done, by somebody to a call of a company."""
+    trail = DatastoreAudit(scene.rows.client)
+    company, recording_id = scene.playable.truth["company"], scene.finished()
+    now = datetime.now(UTC)
+    for number, action in enumerate(Action):
+        event = AuditEvent(
+            at=now - timedelta(minutes=7 * number),
+            who=by,
+            role="admin",
+            action=action,
+            company=None if action is Action.INDEX_MADE else company,
+            recording_id=recording_id if action.startswith("call.") else None,
+            what="/api/v1/recordings?filter=refund&view=FULL" if action is Action.CALLS_EXPORTED else None,
+            reason=why if action in {Action.CALL_DELETED, Action.CALL_REPLAYED} else None,
+            request_id="6d2b62db1abd4eeba72def3dfb77e119",
+            expires_at=now + KEPT_FOR,
+        )
+        trail.add(f"event-{number}", event)
+    return "/audit?page_size=12"
+
+
+def _with_tokens(scene: Scene) -> str:
+    """An installation that asks for a token."""
+    patch = scene.until_closed.enter_context(pytest.MonkeyPatch.context())
+    patch.setenv("AUTH_MODE", "token")
+    patch.setenv("API_TOKENS", api_tokens(a_token("the-token")))
+    services.cache_clear()
+    scene.until_closed.callback(services.cache_clear)
+    return "/calls?filter=refund"
+
+
 def _long_words(conversation: ConversationMetadata) -> ConversationMetadata:
     return dataclasses.replace(
         conversation,
@@ -338,7 +376,10 @@ STATES = (
     State("operations-partial", _unreadable_part, "cannot be read right now"),
     State("businesses", _beside(_settled, "/settings/companies"), "Brightline"),
     State("businesses-first-run", lambda _: "/settings/companies", "No company has settled anything"),
-    State("audit", lambda _: "/audit", "Who did what"),
+    State("audit", _audited, "kim@brightline.example"),
+    State("audit-none", lambda _: "/audit?who=nobody", "Nothing of this was done"),
+    State("audit-hostile", lambda scene: _audited(scene, by=ATTACK, why=ATTACK), ATTACK),
+    State("sign-in", _with_tokens, "Sign in", 401),
     State("business", _business(color_background="#10243e", color_topics_filter="#ffcc00"), "Another tracker"),
     State("business-hostile", _hostile_business, ATTACK),
     State("summary", _summary(), "Action item"),

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.browser.axe import LOOKS, violations
+from tests.e2e.browser.conftest import complaints_of
 from tests.e2e.browser.states import STATES, Scene, State
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, ViewportSize
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page, ViewportSize
 
     from deploy.local.datastore import DatastoreServer
-    from tests.e2e.browser.conftest import Visitor
     from tests.factories import SampleCall
     from tests.integration.dashboard.rows import CallRows
 
@@ -44,20 +46,31 @@ def scene(empty_datastore: DatastoreServer, rows: CallRows, sample: SampleCall, 
     return Scene(empty_datastore, rows, sample, generation, contextlib.ExitStack())
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Browser, address: str) -> Iterator[Page]:
+    """One for all states: a tab of its own costs more than a page, and no state is kept in it."""
+    with browser.new_context(base_url=address, bypass_csp=True) as context:
+        yield context.new_page()
+
+
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
-def test_a_state_reads_well(visitor: Visitor, scene: Scene, state: State) -> None:
-    """In light on a desk and in dark on a phone."""
-    with scene.until_closed:
+def test_a_state_reads_well(tab: Page, scene: Scene, state: State) -> None:
+    """In light on a desk and in dark on a phone; the browser has nothing to complain about."""
+    complaints: list[str] = []
+    with scene.until_closed, complaints_of(tab, complaints):
         path = state.arranged(scene)
-        with visitor.visit(path, color_scheme="light", viewport=WIDE, bypass_csp=True) as page:
-            assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == state.status
-            assert state.says in page.locator("main").inner_text()
-            pictured(page, f"{state.name}-wide")
-            assert violations(page) == []
-            page.set_viewport_size(NARROW)
-            page.emulate_media(color_scheme="dark")
-            pictured(page, f"{state.name}-narrow-dark")
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
-            assert violations(page, *LOOKS) == []
-    if state.status >= 400:  # the browser tells of these answers by itself
-        visitor.complaints.clear()
+        tab.set_viewport_size(WIDE)
+        tab.emulate_media(color_scheme="light")
+        answer = tab.goto(path)
+        assert answer is not None
+        assert answer.status == state.status
+        assert state.says in tab.locator("main").inner_text()
+        pictured(tab, f"{state.name}-wide")
+        assert violations(tab) == []
+        tab.set_viewport_size(NARROW)
+        tab.emulate_media(color_scheme="dark")
+        pictured(tab, f"{state.name}-narrow-dark")
+        assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+        assert violations(tab, *LOOKS) == []
+    if state.status < 400:  # of others the browser tells by itself
+        assert complaints == []
