@@ -59,8 +59,7 @@ resource "google_cloud_run_v2_service" "engine" {
         for_each = {
           ENGINE_MAX_ACTIVE_JOBS = tostring(var.engine_max_active_jobs)
           ENGINE_PUBLIC_URL      = "https://calltrack-engine-${data.google_project.this.number}.${var.region}.run.app"
-          ENGINE_THREADS         = "2"
-          ENGINE_WORKERS         = tostring(max(1, floor(var.engine_cpu / 2)))
+          ENGINE_WORKERS         = tostring(var.engine_cpu)
         }
         content {
           name  = env.key

@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
     """Headless Chromium."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
-        pytest.skip(f"no Chromium on PATH (looked for {', '.join(_NAMES)}); on Debian: apt-get install chromium-headless-shell")
+        pytest.skip(f"no Chromium on PATH (looked for {', '.join(_NAMES)}); on Debian: apt-get install {_NAMES[0]}")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         yield started
