@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,12 @@ from deploy.engine.errors import ModelMissing
 from deploy.engine.models import find_model
 from deploy.engine.settings import EngineSettings
 from deploy.local.datastore import DatastoreServer, load_indexes
+from tests.contract.datastore.backends import find_emulator, run_emulator
 from tests.local_stack import EngineView, Process, RealCalls, all_recordings, free_port
-from tests.sharing import HEAR_REAL_CALLS, ByFiles, place_of
+from tests.sharing import ByFiles, place_of, share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from google.cloud import datastore
     from xdist.remote import Producer
@@ -36,7 +38,7 @@ settings.load_profile("patient")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first."""
-    items.sort(key=lambda item: place_of(item.nodeid.split("::")[0]))
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFiles:
@@ -58,6 +60,12 @@ def measured(record_property: Callable[[str, object], None]) -> Callable[[str], 
     return lambda text: record_property(MEASURED, text)
 
 
+def _expect_shared(items: Iterable[pytest.Item]) -> None:
+    """That one worker has all of these, since what they need takes long to start."""
+    shares = {share_of(item.nodeid) for item in items}
+    assert len(shares) <= 1, f"name them in tests/sharing.py: {sorted(shares)}"
+
+
 @pytest.fixture(scope="session")
 def datastore_server() -> Iterator[DatastoreServer]:
     """The embedded Datastore, holding queries to deploy/index.yaml as production does."""
@@ -66,14 +74,22 @@ def datastore_server() -> Iterator[DatastoreServer]:
 
 
 @pytest.fixture(scope="session")
+def google_address(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Google's own emulator of the Datastore, once for all tests."""
+    _expect_shared(item for item in request.session.items if item.get_closest_marker("google"))
+    found = find_emulator()
+    if isinstance(found, str):
+        pytest.skip(f"Google's emulator is not installed: {found}")
+    yield from run_emulator(*found)
+
+
+@pytest.fixture(scope="session")
 def real_calls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCalls]:
     """The six sample calls, through the whole local stack and the real engine: about 45 s, once for all tests.
 
     Skipped, with the reason, where the speech model cannot be had.
     """
-    for item in request.session.items:
-        if "real_calls" in getattr(item, "fixturenames", ()):
-            assert item.nodeid.split("::")[0] in HEAR_REAL_CALLS, f"list it in tests/sharing.py: {item.nodeid}"
+    _expect_shared(item for item in request.session.items if "real_calls" in getattr(item, "fixturenames", ()))
     try:
         find_model(EngineSettings(), ask_hub=False)
     except ModelMissing as missing:
@@ -149,3 +165,9 @@ SETTINGS = {
     "AUTH_MODE": "none",
     "SWEEP_FLOOR_S": "60",
 }
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests with all that they import live as long as the process: the collector need not look at them."""
+    gc.collect()
+    gc.freeze()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy.local.datastore import DatastoreServer
-from tests.contract.datastore.backends import connect, find_emulator, fresh_project, run_emulator
+from tests.contract.datastore.backends import connect, fresh_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,14 +44,6 @@ def embedded() -> Iterator[DatastoreServer]:
 @pytest.fixture(scope="session")
 def embedded_address(embedded: DatastoreServer) -> str:
     return embedded.start()
-
-
-@pytest.fixture(scope="session")
-def google_address() -> Iterator[str]:
-    found = find_emulator()
-    if isinstance(found, str):
-        pytest.skip(f"Google's emulator is not installed: {found}")
-    yield from run_emulator(*found)
 
 
 @pytest.fixture(params=[SOCKET, IN_PROCESS, pytest.param(GOOGLE, marks=pytest.mark.google)])

@@ -15,25 +15,17 @@ from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
 from common.model.capacity import SymblAccount
 from common.model.recording import Priority
-from tests.contract.datastore.backends import connect, find_emulator, fresh_project, run_emulator
+from tests.contract.datastore.backends import connect, fresh_project
 from tests.factories import NOW, a_conversation, a_pending_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from google.cloud import datastore
 
     from common.model.job import SymblAsyncRequest
     from deploy.local.datastore import DatastoreServer
-
-
-@pytest.fixture(scope="session")
-def google_address() -> Iterator[str]:
-    found = find_emulator()
-    if isinstance(found, str):
-        pytest.skip(f"Google's emulator is not installed: {found}")
-    yield from run_emulator(*found)
 
 
 @pytest.fixture(params=["embedded", pytest.param("google", marks=pytest.mark.google)])

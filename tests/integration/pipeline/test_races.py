@@ -20,12 +20,12 @@ from common.adapters.datastore.requests import DatastoreRequests
 from common.adapters.datastore.slots import DatastoreSlots
 from common.errors import TryLater
 from functions.dispatch import dispatch
-from tests.contract.datastore.backends import connect, find_emulator, fresh_project, run_emulator
+from tests.contract.datastore.backends import connect, fresh_project
 from tests.contract.stores.conftest import _beginning_at_once
 from tests.factories import NOW, a_conversation, a_pending_job, ended_badly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from google.cloud import datastore
 
@@ -36,14 +36,6 @@ CAP = 3
 COMPANIES = "ABC"
 #: Dispatchers and recordings. A lost race on the emulator waits for a lock, up to 2 s.
 SIZES = {"embedded": (8, 24), "google": (3, 6)}
-
-
-@pytest.fixture(scope="session")
-def google_address() -> Iterator[str]:
-    found = find_emulator()
-    if isinstance(found, str):
-        pytest.skip(f"Google's emulator is not installed: {found}")
-    yield from run_emulator(*found)
 
 
 @pytest.fixture(params=["embedded", pytest.param("google", marks=pytest.mark.google)])
