@@ -9,7 +9,7 @@ from common.model.answers import instant
 from common.model.audit import NARROWED_BY, Action, audit_query
 from functions import _edge
 from functions._site import site
-from functions.pages.words import moment
+from functions.pages.words import label, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def _page(request: flask.Request) -> ResponseReturnValue:
         "audit.html",
         events=[(moment(event.at, _UTC), event) for event in page.items],
         given={name: given.get(name, "") for name in NARROWED_BY},
-        actions=list(Action),
+        actions={action: label(action.replace(".", " ")) for action in Action},
         older=site().link("/audit", **{**given, "page_token": page.next_cursor}) if page.next_cursor else None,
     )
 
