@@ -85,7 +85,7 @@ def google_address(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def real_calls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCalls]:
-    """The six sample calls, through the whole local stack and the real engine: about 45 s, once for all tests.
+    """The six sample calls, through the whole local stack and the real engine: about 40 s, once for all tests.
 
     Skipped, with the reason, where the speech model cannot be had.
     """

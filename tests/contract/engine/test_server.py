@@ -134,13 +134,14 @@ def test_killed_in_the_middle_it_takes_up_that_job_alone(tmp_path: Path) -> None
             json.dumps({"sha256": sha256, "duration_s": duration_s, "turns": [turn]})
         )
 
-    with running(tmp_path, ENGINE_START_AFTER_S="0", ENGINE_PROCESSING_SHARE="100") as first:
+    slowly = {"ENGINE_START_AFTER_S": "0", "ENGINE_PROCESSING_SHARE": "100", "ENGINE_WORKERS": "1"}
+    with running(tmp_path, **slowly) as first:
         done = first.submit(b"audio of done")
         first.wait_until(done, "completed")
         before = first.get(f"/v1/job/{done}/details")
         at_work = first.submit(b"audio of at work")
         first.wait_until(at_work, "in_progress")
-        waiting = first.submit(b"audio of waiting")  # one worker: it stays where it is
+        waiting = first.submit(b"audio of waiting")  # the one worker is busy: it stays where it is
         first.kill()
     with running(tmp_path) as second:
         second.wait_until(at_work, "completed")
