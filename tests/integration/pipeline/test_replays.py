@@ -272,7 +272,7 @@ def test_what_has_not_failed_is_not_replayed(installation: Installation) -> None
 
 
 def test_who_asked_is_kept(installation: Installation) -> None:
-    """A token has no name: its kind is what is known."""
+    """By the name of their token."""
     recording = add_failed(installation)
     installation.configure(AUTH_MODE="token", API_TOKENS=api_tokens("test"))
 
