@@ -27,7 +27,7 @@ variable "engine_image" {
 }
 
 variable "engine_cpu" {
-  description = "CPUs of the engine's one instance: a minute of a two-channel call takes about 10 CPU-seconds."
+  description = "CPUs of the engine's one instance: a minute of a two-channel call takes about 7 CPU-seconds."
   type        = number
   default     = 4
 
