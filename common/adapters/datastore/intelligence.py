@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from google.cloud import datastore
-from google.cloud.datastore import helpers
 
 from common.adapters.datastore.calls import keys_of_call, put_call
 from common.adapters.datastore.codec import from_entity, to_entity
 from common.adapters.datastore.inbox import change_open
 from common.adapters.datastore.kinds import INTELLIGENCE_INDEXED, SYMBL_ASYNC_REQUEST, WEBHOOK_EVENT
+from common.adapters.datastore.sizes import most_bytes
 from common.adapters.datastore.transactions import run_in_transaction
 from common.errors import NotFound
 from common.model.search.document import with_results
@@ -142,7 +142,7 @@ def _fitting(entities: list[datastore.Entity], *, limit: int) -> Iterator[list[d
     taken: list[datastore.Entity] = []
     size = 0
     for entity in entities:
-        bytes_ = helpers.entity_to_protobuf(entity)._pb.ByteSize()  # noqa: SLF001  # proto-plus offers no size
+        bytes_ = most_bytes(entity)
         if taken and size + bytes_ > limit:
             yield taken
             taken, size = [], 0

@@ -40,7 +40,7 @@ ACCESS = {
     ),
 }
 #: Cloud Storage is not there: what asks it is asked for by those alone who may not.
-ASKS_STORAGE = {"get_audio", "ready"}
+ASKS_STORAGE = {"get_audio", "ready", "waveform"}
 #: Refuses a wrong token itself.
 SIGNS_IN = "sign_in"
 
