@@ -200,7 +200,7 @@ def test_a_short_soak_loses_nothing(tmp_path: Path, measured: Callable[[str], No
     soak = Soak(
         tmp_path,
         Scene(cap=8, faults=every_fault(times=2), seed=1, settings={"JOB_LIMIT_S": "600"}),
-        soak_recordings(60, minutes=(2, 5), chance=random.Random(1)),
+        soak_recordings(45, minutes=(2, 5), chance=random.Random(1)),
         speed=40,
         kills=[(20, Installation.kill_functions)],
     )
