@@ -41,6 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place_of(item.nodeid))
 
 
+def pytest_collection_finish() -> None:
+    """Thousands of tests with all that they import live as long as the process: the collector need not look at them."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFiles:
     """Workers share the tests by files."""
     return ByFiles(config, log)
@@ -165,9 +171,3 @@ SETTINGS = {
     "AUTH_MODE": "none",
     "SWEEP_FLOOR_S": "60",
 }
-
-
-def pytest_collection_finish() -> None:
-    """Thousands of tests with all that they import live as long as the process: the collector need not look at them."""
-    gc.collect()
-    gc.freeze()

@@ -6,7 +6,7 @@ the next call, what becomes of it, who dies where he stands, how time passes, an
 every effect the laws of `tests.simulation.laws` must hold. At the end all faults end, time passes, and every recording
 must come to its end.
 
-The run in `make test` is the same each time and takes about 20 s on an idle machine; how many calls it made is shown
+The run in `make test` is the same each time and takes about 30 s on an idle machine; how many calls it made is shown
 at the end. To hunt with other dice, for as long as you like (a story takes about a second):
 
     LIFE_CYCLE_HUNT=2000 python -m pytest tests/integration/pipeline/test_life_cycle.py -n 0 --timeout=0
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HUNT = int(os.environ.get("LIFE_CYCLE_HUNT", "0"))
-EXAMPLES, STEPS = (HUNT, 80) if HUNT else (28, 50)
+EXAMPLES, STEPS = (HUNT, 80) if HUNT else (40, 50)
 #: No run of a function outlives this: Cloud Run ends it.
 LONGEST_RUN = timedelta(seconds=200)
 ENDED = [JobStatus.COMPLETED, JobStatus.FAILED]
