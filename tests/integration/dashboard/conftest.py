@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import functions_framework
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from deploy.local.identity import Identity
 from tests.conftest import PROJECT, ROOT
@@ -28,7 +29,8 @@ SIGNER = "signer@calltrack-test.iam.gserviceaccount.com"
 def account_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key that signs URLs."""
     path = tmp_path_factory.mktemp("identity") / "account.json"
-    Identity.create().write_service_account_file(path, project=PROJECT, email=SIGNER)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # a large one takes long to load, each time
+    Identity(key).write_service_account_file(path, project=PROJECT, email=SIGNER)
     return path
 
 
