@@ -249,16 +249,14 @@ class Services:
     @built_once
     def audio(self) -> CloudAudioStore:
         """Cloud Storage."""
-        from google.cloud import storage
-
-        from common.adapters.cloud_storage import CloudAudioStore, UrlSigner
+        from common.adapters.cloud_storage import CloudAudioStore, UrlSigner, storage_client
 
         signer = UrlSigner(
             service_account=self.settings.url_signer_service_account,
             endpoint=os.environ.get("STORAGE_EMULATOR_HOST"),  # where the client goes too
         )
         return CloudAudioStore(
-            storage.Client(project=self.settings.google_cloud_project),
+            storage_client(project=self.settings.google_cloud_project),
             bucket=self.settings.recordings_bucket,
             signer=signer,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -10,6 +11,7 @@ import google.auth.transport.requests
 import requests
 from google.api_core import exceptions as google_errors
 from google.auth.credentials import Signing
+from google.cloud.storage import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from common.errors import TryLater
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-    from google.cloud.storage import Blob, Client
+    from google.cloud.storage import Blob
 
 
 #: The reader's own default is 40 MiB, far more than a header needs.
@@ -32,6 +34,16 @@ _RETRY = DEFAULT_RETRY.with_timeout(20)  # whoever waits for it comes again
 _OUT_OF_REACH = (google_errors.ServerError, google_errors.RetryError, requests.RequestException)
 _LISTED = "items(name,generation,size,contentType,md5Hash,timeCreated),nextPageToken"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+def storage_client(*, project: str) -> Client:
+    """A client that calls for what it is asked for, and for nothing else.
+
+    Left alone, the library also looks up each bucket that it meets, in a thread of its own, for traces that are not
+    kept here: one more call per instance, by a permission (storage.buckets.get) that no function has.
+    """
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+    return Client(project=project)
 
 
 class CloudAudioStore:
