@@ -18,12 +18,15 @@ from deploy.local.datastore import DatastoreServer, load_indexes
 from tests.contract.datastore.backends import find_emulator, run_emulator
 from tests.local_stack import EngineView, Process, RealCalls, all_recordings, free_port
 from tests.sharing import ByFiles, place_of, share_of
+from tests.tokens import an_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from google.cloud import datastore
     from xdist.remote import Producer
+
+    from deploy.local.identity import Identity
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "calltrack-test"
@@ -70,6 +73,12 @@ def _expect_shared(items: Iterable[pytest.Item]) -> None:
     """That one worker has all of these, since what they need takes long to start."""
     shares = {share_of(item.nodeid) for item in items}
     assert len(shares) <= 1, f"name them in tests/sharing.py: {sorted(shares)}"
+
+
+@pytest.fixture(scope="session")
+def identity() -> Identity:
+    """Signs what Google signs in production."""
+    return an_identity()
 
 
 @pytest.fixture(scope="session")

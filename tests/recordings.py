@@ -13,7 +13,9 @@ from deploy.engine.analysis.audio import RATE, decoded
 from deploy.engine.settings import REPOSITORY
 
 Rows = NDArray[np.float32]
+Sound = NDArray[np.float64]
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 SAMPLES = REPOSITORY / "samples"
@@ -81,37 +83,30 @@ _SOUND_S = 15
 _TIME = np.arange(_SOUND_S * TELEPHONE) / TELEPHONE
 
 
-def sounds() -> dict[str, NDArray[np.float64]]:
-    """What is heard on a line while nobody speaks: 15 s each at 8 kHz, from -1 to 1."""
-    generator = np.random.default_rng(7)
-    white = generator.normal(0, 0.2, len(_TIME))
-    spectrum = np.fft.rfft(white) / np.sqrt(np.maximum(np.arange(len(_TIME) // 2 + 1), 1))
-    pink = np.fft.irfft(spectrum, len(_TIME))
-    keys = [(697, 1209), (770, 1336), (852, 1477), (941, 1336)]
-    pressed = [_tones(pair) for pair in keys]
-    key = (_TIME / 0.4).astype(int) % len(keys)
-    return {
-        "silence": np.zeros_like(_TIME),
-        "white noise": white,
-        "pink noise": pink / np.abs(pink).max() * 0.5,
-        "mains hum": _tones((60, 180, 300)),
-        "ringing, as in the US": _tones((440, 480)) * (_TIME % 6 < 2),  # 2 s on, 4 s off
-        "ringing, as in Britain": _tones((400, 450)) * (_TIME % 0.6 < 0.4),
-        "engaged": _tones((480, 620)) * (_TIME % 1 < 0.5),
-        "keys pressed": np.choose(key, pressed) * (_TIME % 0.4 < 0.2),
-        "a fax": _tones((2100,)),
-        "plucked strings": _music(generator),
-        "an organ and a drum": _tones((220, 277.2, 329.6, 440)) + (_TIME % 0.5 < 0.05) * white,
-    }
-
-
-def _tones(frequencies: tuple[float, ...]) -> NDArray[np.float64]:
+def _tones(*frequencies: float) -> Sound:
     waves = [np.sin(2 * np.pi * frequency * _TIME) for frequency in frequencies]
-    return np.mean(waves, axis=0) * 0.5
+    return np.asarray(np.mean(waves, axis=0) * 0.5)
 
 
-def _music(generator: np.random.Generator) -> NDArray[np.float64]:
+def _white() -> Sound:
+    return np.random.default_rng(7).normal(0, 0.2, len(_TIME))
+
+
+def _pink() -> Sound:
+    spectrum = np.fft.rfft(_white()) / np.sqrt(np.maximum(np.arange(len(_TIME) // 2 + 1), 1))
+    pink = np.fft.irfft(spectrum, len(_TIME))
+    return np.asarray(pink / np.abs(pink).max() * 0.5)
+
+
+def _keys() -> Sound:
+    pressed = [_tones(*pair) for pair in [(697, 1209), (770, 1336), (852, 1477), (941, 1336)]]
+    key = (_TIME / 0.4).astype(int) % len(pressed)
+    return np.asarray(np.choose(key, pressed) * (_TIME % 0.4 < 0.2))
+
+
+def _music() -> Sound:
     """Notes of a string, one every 0.4 s: a burst of noise that circulates and dulls (Karplus and Strong 1983)."""
+    generator = np.random.default_rng(7)
     found = np.zeros_like(_TIME)
     for index, frequency in enumerate([261.6, 329.6, 392.0, 523.3, 440.0, 349.2, 293.7, 220.0] * 4):
         burst = generator.uniform(-1, 1, round(TELEPHONE / frequency))
@@ -122,3 +117,19 @@ def _music(generator: np.random.Generator) -> NDArray[np.float64]:
         part = np.concatenate(note)[: max(0, len(found) - begin)]
         found[begin : begin + len(part)] += part
     return found / np.abs(found).max() * 0.6
+
+
+#: What is heard on a line while nobody speaks: 15 s each at 8 kHz, from -1 to 1, made when it is asked for.
+SOUNDS: Mapping[str, Callable[[], Sound]] = {
+    "silence": lambda: np.zeros_like(_TIME),
+    "white noise": _white,
+    "pink noise": _pink,
+    "mains hum": lambda: _tones(60, 180, 300),
+    "ringing, as in the US": lambda: _tones(440, 480) * (_TIME % 6 < 2),  # 2 s on, 4 s off
+    "ringing, as in Britain": lambda: _tones(400, 450) * (_TIME % 0.6 < 0.4),
+    "engaged": lambda: _tones(480, 620) * (_TIME % 1 < 0.5),
+    "keys pressed": _keys,
+    "a fax": lambda: _tones(2100),
+    "plucked strings": _music,
+    "an organ and a drum": lambda: _tones(220, 277.2, 329.6, 440) + (_TIME % 0.5 < 0.05) * _white(),
+}

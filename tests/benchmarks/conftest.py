@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.integration.pipeline.conftest import (
     apps,
     clock,
-    identity,
     installation,
     jwks_url,
     key_file,
@@ -17,7 +16,6 @@ from tests.integration.pipeline.conftest import (
 __all__ = [
     "apps",
     "clock",
-    "identity",
     "installation",
     "jwks_url",
     "key_file",

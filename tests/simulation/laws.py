@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from common.model.job import SymblAsyncRequest
+    from common.model.recording import StoredObject
     from common.model.slot import Lease
     from tests.simulation.world import World
 
@@ -79,6 +80,11 @@ class Laws:
             world.advance(max((self._next_due() or world.clock()) - world.clock(), timedelta(minutes=1)))
         assert missing is None, missing
         self._expect_own_results()
+
+    def request_of(self, stored: StoredObject) -> SymblAsyncRequest:
+        """The request of a recording as it was at the last look, which nothing has changed since."""
+        assert not self._world.touched
+        return self._requests[f"{stored.recording_id}-1"]
 
     def missing(self) -> str | None:
         """None where nothing is left to be done and every recording has its end; else what is missing."""

@@ -15,7 +15,7 @@ from deploy.engine.errors import ModelMissing
 from deploy.engine.models import find_model
 from deploy.engine.settings import EngineSettings
 from tests.contract.engine.stage import Outside, Stage
-from tests.recordings import encoded, silent_film, sounds, stretch, telephone_wav
+from tests.recordings import SOUNDS, encoded, silent_film, stretch, telephone_wav
 from tests.scoring import word_errors
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -24,7 +24,6 @@ SAID = (
     "Hi, Sarah. My name is Michael Turner. My water heater is leaking all over the garage floor."
 )
 SAID_S = 12.2
-SOUNDS = sounds()
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +85,14 @@ def test_the_words_of_a_film_are_heard_by_channel(listening: Stage, tmp_path: Pa
 @pytest.mark.parametrize("name", SOUNDS)
 def test_where_nobody_speaks_no_word_is_made_up(listening: Stage, tmp_path: Path, name: str) -> None:
     """Nor a voice: with speakers asked for there are none."""
-    path = telephone_wav(tmp_path / "line.wav", SOUNDS[name])
+    path = telephone_wav(tmp_path / "line.wav", SOUNDS[name]())
     assert heard(listening, path, enableSpeakerDiarization=True, diarizationSpeakerCount=2) == []
 
 
 def test_between_words_music_and_noise_stay_without(listening: Stage, tmp_path: Path) -> None:
     """A call on hold: a greeting, the strings, the greeting, noise, the greeting; nothing is said between."""
     greeting = stretch("plumbing-support.flac", 5.5, tmp_path)[0, ::2].astype(np.float64)
-    parts = [greeting, SOUNDS["plucked strings"], greeting, SOUNDS["pink noise"], greeting]
+    parts = [greeting, SOUNDS["plucked strings"](), greeting, SOUNDS["pink noise"](), greeting]
     path = telephone_wav(tmp_path / "hold.wav", np.concatenate(parts))
     starts = [message["timeOffset"] for message in heard(listening, path)]
     ends = np.cumsum([len(part) / 8000 for part in parts])

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import pytest
 from google.cloud.storage import Bucket, Client
 
-from deploy.local.identity import Identity
 from deploy.local.storage import StorageServer
 from tests.callee import Callee, ManualClock
 
@@ -13,13 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from deploy.local.identity import Identity
+
 BUCKET = "recordings"
 INGEST = "http://functions/ingest_recording"
-
-
-@pytest.fixture(scope="session")
-def identity() -> Identity:
-    return Identity.create()
 
 
 @pytest.fixture

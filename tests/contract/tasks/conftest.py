@@ -7,12 +7,13 @@ import pytest
 from google.cloud import tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-from deploy.local.identity import Identity
 from deploy.local.tasks import TasksServer
 from tests.callee import Callee, ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from deploy.local.identity import Identity
 
 LOCATION: Final = "projects/local/locations/europe-west1"
 
@@ -26,11 +27,6 @@ def a_task(*, name: str = "", url: str = "http://f/submit", **fields: Any) -> ta
     """A task that POSTs to *url*; request fields and task fields may both be given."""
     task_fields = {k: fields.pop(k) for k in ("schedule_time", "dispatch_deadline", "retry_config") if k in fields}
     return tasks_v2.Task(name=name, http_request=tasks_v2.HttpRequest(url=url, **fields), **task_fields)
-
-
-@pytest.fixture(scope="session")
-def identity() -> Identity:
-    return Identity.create()
 
 
 @pytest.fixture

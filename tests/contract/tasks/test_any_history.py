@@ -11,14 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from deploy.local.identity import Identity
 from deploy.local.tasks import Outcome, TasksServer
 from tests.callee import Callee, ManualClock
 from tests.contract.tasks.conftest import LOCATION, a_task, connected
+from tests.tokens import an_identity
 
 QUEUE = f"{LOCATION}/queues/q"
 TOMBSTONE = timedelta(hours=24)
-IDENTITY = Identity.create()
 names = st.sampled_from(["a", "b", "c"])
 
 
@@ -30,7 +29,11 @@ class History(RuleBasedStateMachine):
         self.clock = ManualClock()
         self.callee = Callee()
         self.server = TasksServer(
-            identity=IDENTITY, clock=self.clock, dispatching=False, tombstone=TOMBSTONE, connect=self.callee.connect
+            identity=an_identity(),
+            clock=self.clock,
+            dispatching=False,
+            tombstone=TOMBSTONE,
+            connect=self.callee.connect,
         )
         self.client = connected(self.server.start())
         retry = tasks_v2.RetryConfig(max_attempts=2, min_backoff=timedelta(hours=1), max_backoff=timedelta(hours=1))

@@ -16,12 +16,12 @@ from playwright.sync_api import Browser, sync_playwright
 from werkzeug.serving import make_server
 
 from common import bootstrap
-from deploy.local.identity import Identity
 from deploy.local.storage import StorageServer
 from deploy.local.tasks import TasksServer
 from tests.conftest import PROJECT, ROOT, SETTINGS
 from tests.factories import sample_calls
 from tests.integration.dashboard.rows import CallRows
+from tests.tokens import an_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def storage_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         buckets=["recordings"],
         project=PROJECT,
         deliver_to=None,
-        identity=Identity.create(),
+        identity=an_identity(),
         deliver=False,
     )
     yield server.start()
@@ -92,7 +92,7 @@ def generation(storage_url: str, sample: SampleCall) -> int:
 @pytest.fixture(scope="module")
 def tasks_address() -> Iterator[str]:
     """Cloud Tasks with the queues, which deliver nothing."""
-    server = TasksServer(identity=Identity.create(), dispatching=False)
+    server = TasksServer(identity=an_identity(), dispatching=False)
     server.create_queues(ROOT / "deploy" / "queues.yaml", project=PROJECT, location="us-central1")
     yield server.start()
     server.stop()
@@ -104,7 +104,7 @@ def address(
 ) -> Iterator[str]:
     """Where the dashboard is served."""
     account: Path = tmp_path_factory.mktemp("identity") / "account.json"
-    Identity.create().write_service_account_file(account, project=PROJECT, email="signer@calltrack-test.example")
+    an_identity().write_service_account_file(account, project=PROJECT, email="signer@calltrack-test.example")
     app = functions_framework.create_app("dashboard", str(ROOT / "main.py"))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     settings = {
@@ -130,7 +130,7 @@ def address(
 @pytest.fixture
 def rows(empty_datastore: DatastoreServer) -> CallRows:
     """An empty Datastore to put calls into."""
-    return CallRows(empty_datastore.in_process_client(PROJECT))
+    return CallRows(empty_datastore)
 
 
 @pytest.fixture

@@ -69,4 +69,4 @@ def client(pages: Callable[..., FlaskClient]) -> FlaskClient:
 @pytest.fixture
 def rows(empty_datastore: DatastoreServer) -> CallRows:
     """An empty Datastore to put calls into."""
-    return CallRows(empty_datastore.in_process_client(PROJECT))
+    return CallRows(empty_datastore)

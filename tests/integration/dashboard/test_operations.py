@@ -14,13 +14,13 @@ from common.model.lifecycle import JobStatus
 from common.model.recording import Priority
 from common.model.refusals import Refusal
 from deploy.local.datastore.server import METHODS
-from deploy.local.identity import Identity
 from deploy.local.tasks import TasksServer
 from functions._operations import LANES
 from tests.conftest import PROJECT, ROOT
 from tests.integration.dashboard.conftest import BROWSER
 from tests.integration.dashboard.flow import Flow
 from tests.integration.dashboard.page import Page
+from tests.tokens import an_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def client(pages: Callable[..., FlaskClient]) -> FlaskClient:
 @pytest.fixture
 def replaying(pages: Callable[..., FlaskClient]) -> Iterator[Callable[..., FlaskClient]]:
     """As `pages`, with queues to put tasks into."""
-    server = TasksServer(identity=Identity.create(), dispatching=False)
+    server = TasksServer(identity=an_identity(), dispatching=False)
     server.create_queues(ROOT / "deploy" / "queues.yaml", project=PROJECT, location="us-central1")
     address = server.start()
     yield lambda **settings: pages(SYMBL_MAX_ACTIVE_JOBS="50", CLOUD_TASKS_EMULATOR_HOST=address, **settings)

@@ -11,11 +11,10 @@ from werkzeug.serving import make_server
 from deploy.engine.app import build_app
 from deploy.engine.engine import create_engine
 from deploy.engine.settings import EngineSettings
-from deploy.local.identity import Identity
 from deploy.local.storage import StorageServer
 from tests.conftest import PROJECT
 from tests.factories import SAMPLES
-from tests.tokens import api_tokens
+from tests.tokens import an_identity, api_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +45,7 @@ def storage_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         buckets=["recordings"],
         project=PROJECT,
         deliver_to=None,
-        identity=Identity.create(),
+        identity=an_identity(),
         deliver=False,
     )
     yield server.start()

@@ -10,7 +10,6 @@ import pytest
 from deploy.engine.engine import create_engine
 from deploy.engine.settings import EngineSettings
 from deploy.local.control import ControlServer
-from deploy.local.identity import Identity
 from deploy.local.storage import StorageServer
 from deploy.local.tasks import TasksServer
 from tests.conftest import PROJECT, ROOT, SETTINGS
@@ -33,12 +32,8 @@ if TYPE_CHECKING:
 
     from deploy.engine.engine import Engine
     from deploy.local.datastore import DatastoreServer
+    from deploy.local.identity import Identity
     from tests.callee import ManualClock
-
-
-@pytest.fixture(scope="session")
-def identity() -> Identity:
-    return Identity.create()
 
 
 @pytest.fixture(scope="session")

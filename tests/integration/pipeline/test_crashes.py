@@ -114,9 +114,7 @@ class Life:
 
     @property
     def request(self) -> SymblAsyncRequest:
-        found = self.world.request_of(self.stored)
-        assert found is not None
-        return found
+        return self._laws.request_of(self.stored)
 
     def run(self) -> None:
         """From the bucket's event until nothing is left to be done."""
@@ -198,60 +196,65 @@ def _name(scenario: Scenario) -> str:
     return scenario.name
 
 
-def own_points(server: DatastoreServer, scenario: Scenario, whole: Life) -> range:
-    """The effects before which a crash is not the same as on the first way: from the last before both ways part."""
-    if scenario is USUAL[0]:
-        return range(len(whole.fuse.effects))
-    pairs = zip(whole.fuse.calls, USUAL[0].run(server).fuse.calls, strict=False)
-    parted_after = next(number for (number, *call), (_, *usual) in pairs if call != usual)
-    return range(max(parted_after - 1, 0), len(whole.fuse.effects))
+@pytest.fixture(scope="module")
+def usual(datastore_server: DatastoreServer) -> Fuse:
+    """The effects of a life in which nothing happens."""
+    return USUAL[0].run(datastore_server).fuse
+
+
+def own_points(usual: Fuse, whole: Fuse) -> range:
+    """The effects before which a crash is not the same as on the usual way: from the last before both ways part.
+
+    On the usual way itself these are all.
+    """
+    pairs = zip(whole.calls, usual.calls, strict=False)
+    parted_after = next((number for (number, *call), (_, *on_usual) in pairs if call != on_usual), 0)
+    return range(max(parted_after - 1, 0), len(whole.effects))
 
 
 @pytest.mark.parametrize("scenario", USUAL, ids=_name)
 def test_a_crash_at_any_point_loses_nothing_and_pays_for_nothing_twice(
-    datastore_server: DatastoreServer, scenario: Scenario
+    datastore_server: DatastoreServer, usual: Fuse, scenario: Scenario
 ) -> None:
     """For every effect that a stage has: as if the process had died just before it.
 
     At one point alone nobody can know whether the engine was asked: between the mark and the POST. It is counted.
     """
-    whole = scenario.run(datastore_server)
-    assert whole.fuse.effects.count("engine.submit") == 1
+    whole = scenario.run(datastore_server).fuse
+    assert whole.effects.count("engine.submit") == 1
 
     unknown = []
-    points = own_points(datastore_server, scenario, whole)
+    points = own_points(usual, whole)
     for point in points:
         life = scenario.run(datastore_server, point)
         assert len(life.world.engine.jobs) == 1, f"died before effect {point}"
-        unknown += [whole.fuse.effects[point]] * life.request.unknown_outcomes
-    assert unknown == [effect for effect in map(whole.fuse.effects.__getitem__, points) if effect == "engine.submit"]
+        unknown += [whole.effects[point]] * life.request.unknown_outcomes
+    assert unknown == [effect for effect in map(whole.effects.__getitem__, points) if effect == "engine.submit"]
 
 
 @pytest.mark.parametrize("scenario", UNUSUAL, ids=_name)
-def test_a_crash_on_an_unusual_way_heals_as_well(datastore_server: DatastoreServer, scenario: Scenario) -> None:
+def test_a_crash_on_an_unusual_way_heals_as_well(
+    datastore_server: DatastoreServer, usual: Fuse, scenario: Scenario
+) -> None:
     """Recovery, rest and proof, replay, quarantine: what repairs may die at every point too."""
-    whole = scenario.run(datastore_server)
+    whole = scenario.run(datastore_server).fuse
 
-    for point in own_points(datastore_server, scenario, whole):
+    for point in own_points(usual, whole):
         scenario.run(datastore_server, point)
 
 
-def test_a_call_that_fails_or_seems_to_fail_loses_nothing(datastore_server: DatastoreServer) -> None:
+def test_a_call_that_fails_or_seems_to_fail_loses_nothing(datastore_server: DatastoreServer, usual: Fuse) -> None:
     """For every effect: it does not happen; or it happens and the answer is lost; or a commit is said to be aborted."""
-    scenario = USUAL[0]
-    whole = scenario.run(datastore_server)
-
-    for number, effect in enumerate(whole.fuse.effects):
+    for number, effect in enumerate(usual.effects):
         for fate in {Fate.FAILS, Fate.ANSWER_LOST, Fate.ABORTED} & set(FAULTS.get(effect, ())):
-            life = scenario.run(datastore_server, struck={number: fate})
+            life = USUAL[0].run(datastore_server, struck={number: fate})
             assert len(life.world.engine.jobs) == 1, f"{effect} {number} {fate}"
 
 
-def test_two_crashes_heal_as_well(datastore_server: DatastoreServer) -> None:
+def test_two_crashes_heal_as_well(datastore_server: DatastoreServer, usual: Fuse) -> None:
     """The process that repairs may die too."""
     chance = random.Random(7)
-    effects = len(USUAL[0].run(datastore_server).fuse.effects)
 
     for _ in range(15):
-        first, then = sorted(chance.sample(range(effects + 10), 2))
+        first, then = sorted(chance.sample(range(len(usual.effects) + 10), 2))
         USUAL[0].run(datastore_server, first, then)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HUNT = int(os.environ.get("LIFE_CYCLE_HUNT", "0"))
-EXAMPLES, STEPS = (HUNT, 80) if HUNT else (40, 50)
+EXAMPLES, STEPS = (HUNT, 80) if HUNT else (25, 80)
 #: No run of a function outlives this: Cloud Run ends it.
 LONGEST_RUN = timedelta(seconds=200)
 ENDED = [JobStatus.COMPLETED, JobStatus.FAILED]

@@ -14,17 +14,17 @@ from common.adapters.oidc import TokenVerifier
 from common.errors import TryLater, Unauthenticated
 from deploy.local.identity import ISSUER, Identity
 from tests.symbl_stand_in import Answer, SymblStandIn, refusing_url
+from tests.tokens import an_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AUDIENCE, EMAIL = "https://functions.example/submit_job", "tasks@p.iam.gserviceaccount.com"
-IDENTITY = Identity.create()
 
 
 @pytest.fixture(scope="module")
 def keys() -> Iterator[str]:
-    server = SymblStandIn().on("/jwks", Answer(body=IDENTITY.jwks()))
+    server = SymblStandIn().on("/jwks", Answer(body=an_identity().jwks()))
     yield f"{server.url}/jwks"
     server.close()
 
@@ -36,7 +36,8 @@ def claims(**changed: Any) -> dict[str, Any]:
 
 
 def signed(key: Any = None, *, algorithm: str = "RS256", **changed: Any) -> str:
-    return jwt.encode(claims(**changed), key or IDENTITY.key, algorithm=algorithm, headers={"kid": IDENTITY.key_id})
+    own = an_identity()
+    return jwt.encode(claims(**changed), key or own.key, algorithm=algorithm, headers={"kid": own.key_id})
 
 
 def caller(keys: str, token: str) -> str:
@@ -46,7 +47,7 @@ def caller(keys: str, token: str) -> str:
 def test_a_good_token_names_its_caller(keys: str) -> None:
     """As the local identity makes them, too."""
     assert caller(keys, signed()) == EMAIL
-    assert caller(keys, IDENTITY.token(audience=AUDIENCE, email=EMAIL, now=datetime.now(UTC))) == EMAIL
+    assert caller(keys, an_identity().token(audience=AUDIENCE, email=EMAIL, now=datetime.now(UTC))) == EMAIL
 
 
 @pytest.mark.parametrize(
@@ -78,10 +79,10 @@ def test_only_the_announced_key_signs(keys: str) -> None:
     """Not another one under its name, not the public key as a secret, not nobody."""
     tokens = [
         signed(Identity.create().key),
-        jwt.encode(claims(), "", algorithm="none", headers={"kid": IDENTITY.key_id}),
+        jwt.encode(claims(), "", algorithm="none", headers={"kid": an_identity().key_id}),
         jwt.encode(claims(), "public key as a secret, thirty-two bytes", algorithm="HS256",
-                   headers={"kid": IDENTITY.key_id}),
-        jwt.encode(claims(), IDENTITY.key, algorithm="RS256", headers={"kid": "unknown"}),
+                   headers={"kid": an_identity().key_id}),
+        jwt.encode(claims(), an_identity().key, algorithm="RS256", headers={"kid": "unknown"}),
         signed()[:-4] + "AAAA",
         "",
         "a.b.c",
@@ -131,7 +132,7 @@ def test_the_assertion_of_iap_is_signed_by_an_elliptic_curve() -> None:
     """ES256 and nothing else, for the audience of this service."""
     key = ec.generate_private_key(ec.SECP256R1())
     public = {**ECAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "iap-1", "alg": "ES256", "use": "sig"}
-    server = SymblStandIn().on("/keys", Answer(body={"keys": [public, *IDENTITY.jwks()["keys"]]}))
+    server = SymblStandIn().on("/keys", Answer(body={"keys": [public, *an_identity().jwks()["keys"]]}))
     iap = TokenVerifier(jwks_url=f"{server.url}/keys", issuers=["https://cloud.google.com/iap"], algorithms=["ES256"])
 
     def assertion(**changed: Any) -> str:

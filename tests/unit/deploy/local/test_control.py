@@ -10,15 +10,14 @@ import pytest
 import requests
 
 from deploy.local.control import ControlServer
-from deploy.local.identity import Identity
 from deploy.local.scheduler import Job, Scheduler
 from deploy.local.tasks import TasksServer
 from tests.callee import Callee
+from tests.tokens import an_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-IDENTITY = Identity.create()
 QUEUES = Path(__file__).parents[4] / "deploy" / "queues.yaml"
 
 
@@ -32,10 +31,10 @@ def url(functions: Callee) -> Iterator[str]:
     job = Job(
         name="sweep", every=timedelta(minutes=1), url="http://f/", audience="http://f/", service_account="c@x.com"
     )
-    tasks = TasksServer(identity=IDENTITY, dispatching=False)
+    tasks = TasksServer(identity=an_identity(), dispatching=False)
     tasks.create_queues(QUEUES, project="local", location="here")
-    scheduler = Scheduler([job], identity=IDENTITY, connect=functions.connect)
-    control = ControlServer(identity=IDENTITY, scheduler=scheduler, tasks=tasks)
+    scheduler = Scheduler([job], identity=an_identity(), connect=functions.connect)
+    control = ControlServer(identity=an_identity(), scheduler=scheduler, tasks=tasks)
     yield control.start()
     control.stop()
     tasks.stop()
@@ -43,7 +42,7 @@ def url(functions: Callee) -> Iterator[str]:
 
 def test_the_keys_are_served(url: str) -> None:
     """What the functions verify tokens against."""
-    assert requests.get(f"{url}/jwks", timeout=5).json() == IDENTITY.jwks()
+    assert requests.get(f"{url}/jwks", timeout=5).json() == an_identity().jwks()
 
 
 def test_a_job_is_run_by_hand(url: str, functions: Callee) -> None:
