@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import settings
 
 from common import bootstrap
@@ -15,6 +16,7 @@ from deploy.engine.errors import ModelMissing
 from deploy.engine.models import find_model
 from deploy.engine.settings import EngineSettings
 from deploy.local.datastore import DatastoreServer, load_indexes
+from deploy.local.identity import Identity
 from tests.contract.datastore.backends import find_emulator, run_emulator
 from tests.local_stack import EngineView, Process, RealCalls, all_recordings, free_port
 from tests.sharing import ByFiles, place_of, share_of
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from google.cloud import datastore
     from xdist.remote import Producer
 
-    from deploy.local.identity import Identity
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "calltrack-test"
@@ -79,6 +80,15 @@ def _expect_shared(items: Iterable[pytest.Item]) -> None:
 def identity() -> Identity:
     """Signs what Google signs in production."""
     return an_identity()
+
+
+@pytest.fixture(scope="session")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Credentials that sign URLs, with a short key: processes that are killed and restarted by the hundred load it."""
+    path = tmp_path_factory.mktemp("identity") / "account.json"
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    Identity(key).write_service_account_file(path, project=PROJECT, email=SETTINGS["TASKS_SERVICE_ACCOUNT"])
+    return str(path)
 
 
 @pytest.fixture(scope="session")

@@ -49,14 +49,6 @@ def jwks_url(identity: Identity) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def key_file(identity: Identity, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Credentials that sign URLs with the installation's own key."""
-    path = tmp_path_factory.mktemp("identity") / "account.json"
-    identity.write_service_account_file(path, project=PROJECT, email=SETTINGS["TASKS_SERVICE_ACCOUNT"])
-    return str(path)
-
-
-@pytest.fixture(scope="session")
 def webhooks(apps: dict[str, flask.Flask]) -> Iterator[str]:
     """The webhook on a port, for the engine to call."""
     served = Served(apps["symbl_webhook"])
