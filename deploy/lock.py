@@ -20,8 +20,8 @@ LOCKS = {
     "deploy/engine/requirements.txt": ["--group", "pyproject.toml:engine"],
     "deploy/cli/requirements.txt": ["--group", "pyproject.toml:cli"],
 }
-#: Not bounded by what is tested, and not bounding it: it is never installed beside it.
-AUDIT_LOCK = "deploy/audit-requirements.txt"
+#: Not bounded by what is tested, and not bounding it: what reads the code, and what installs.
+APART = {"deploy/audit-requirements.txt": "audit", "deploy/setup-requirements.txt": "setup"}
 #: Symbl's last client and what it imports, without what it asks for besides (PyAudio): see deploy/setup.py.
 SDK_LOCK = "tests/sdk-requirements.txt"
 SDK = "symbl==2.0.6\nsymbl-rest==1.0.14\nsix>=1.17\nwebsocket-client>=1.9\n"
@@ -46,8 +46,10 @@ def main() -> int:
         bounded = [] if target == EVERYTHING else ["-c", EVERYTHING]
         command = [sys.executable, "-m", "uv", "pip", "compile", *source, *bounded, *HOW, "--upgrade", "-o", target]
         subprocess.run(command, cwd=ROOT, check=True)
-    command = [sys.executable, "-m", "uv", "pip", "compile", "--group", "pyproject.toml:audit", *HOW, "--upgrade"]
-    subprocess.run([*command, "-o", AUDIT_LOCK], cwd=ROOT, check=True)
+    for target, group in APART.items():
+        source = ["--group", f"pyproject.toml:{group}"]
+        command = [sys.executable, "-m", "uv", "pip", "compile", *source, *HOW, "--upgrade", "-o", target]
+        subprocess.run(command, cwd=ROOT, check=True)
     command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--no-deps", *HOW, "--upgrade", "-o", SDK_LOCK]
     subprocess.run(command, cwd=ROOT, check=True, input=SDK, text=True)
     return 0
