@@ -13,9 +13,10 @@ from xdist.scheduler import LoadScopeScheduling
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Files that share what takes longest to start: six calls that the real engine hears, Google's emulator.
+#: Files that share what takes longest to start: six calls that the real engine hears, a local stack, Google's emulator.
 TOGETHER: Mapping[str, tuple[str, ...]] = {
     "the real calls": ("tests/contract/engine/test_recognition.py", "tests/e2e/test_real_calls.py"),
+    "a local stack": ("tests/e2e/test_doctor.py", "tests/integration/test_cli.py"),
     "Google's emulator": (
         "tests/contract/datastore/",
         "tests/contract/stores/",
