@@ -1,11 +1,10 @@
-"""Faults of the embedded Datastore, what is asked of it, and what is written into it."""
+"""Faults of the embedded Datastore, and what is asked of it."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
 
-from deploy.local.datastore import wire
 from deploy.local.datastore.server import METHODS
 
 if TYPE_CHECKING:
@@ -50,28 +49,3 @@ def noted(server: DatastoreServer) -> Iterator[list[str]]:
     finally:
         for name in methods:
             delattr(service, name)
-
-
-@contextlib.contextmanager
-def written(server: DatastoreServer) -> Iterator[wire.CommitRequest]:
-    """What is committed while this lasts, as one commit that writes each entity as it stood at last."""
-    service = server._service
-    commit = service.commit
-    entities: dict[bytes, wire.Mutation] = {}
-    whole = wire.CommitRequest(mode=wire.CommitRequest.NON_TRANSACTIONAL)
-
-    def noting(request: wire.CommitRequest) -> wire.CommitResponse:
-        whole.project_id, whole.database_id = request.project_id, request.database_id
-        for mutation in request.mutations:
-            change = str(mutation.WhichOneof("operation"))
-            assert change != "delete", "what is deleted cannot be written again"
-            entity = getattr(mutation, change)
-            entities[entity.key.SerializeToString()] = wire.Mutation(upsert=entity)
-        return commit(request)
-
-    setattr(service, "commit", noting)  # noqa: B010  # for a while
-    try:
-        yield whole
-    finally:
-        delattr(service, "commit")
-    whole.mutations.extend(entities.values())

@@ -130,7 +130,7 @@ def address(
 @pytest.fixture
 def rows(empty_datastore: DatastoreServer) -> CallRows:
     """An empty Datastore to put calls into."""
-    return CallRows(empty_datastore)
+    return CallRows(empty_datastore, empty_datastore.in_process_client(PROJECT))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import functions_framework
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import PROJECT, ROOT
 from tests.integration.dashboard.rows import CallRows
 
 if TYPE_CHECKING:
@@ -56,4 +56,4 @@ def client(pages: Callable[..., FlaskClient]) -> FlaskClient:
 @pytest.fixture
 def rows(empty_datastore: DatastoreServer) -> CallRows:
     """An empty Datastore to put calls into."""
-    return CallRows(empty_datastore)
+    return CallRows(empty_datastore, empty_datastore.in_process_client(PROJECT))

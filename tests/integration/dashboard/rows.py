@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from google.cloud import datastore
 
 from common.adapters.datastore.intelligence import DatastoreResults
 from common.adapters.datastore.kinds import SYMBL_ASYNC_REQUEST
@@ -37,24 +38,20 @@ from common.model.lifecycle import JobStatus
 from common.model.recording import Direction, Role, Speaker
 from common.model.search.document import as_it_stands, document_of
 from deploy.local.datastore import DatastoreServer
-from tests.conftest import PROJECT
-from tests.datastore_faults import written
+from tests.datastore_writes import Writes, write
 from tests.factories import a_conversation, a_job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from google.cloud import datastore
-
     from common.model.conversation import ConversationMetadata
     from common.model.intelligence import Rows
     from common.model.job import SymblAsyncRequest
-    from deploy.local.datastore import wire
     from tests.factories import SampleCall
 
 #: What storing a sample call comes to, by what it depends on: most tests of pages store the same ones, and to make the
 #: messages of one with Google's client takes longer than a page.
-_WRITTEN: dict[object, wire.CommitRequest] = {}
+_WRITTEN: dict[object, bytes] = {}
 _SCORES = {"positive": 0.62, "neutral": 0.04, "negative": -0.71}
 
 
@@ -63,11 +60,7 @@ class CallRows:
     """Writes rows through the real stores."""
 
     server: DatastoreServer
-
-    @functools.cached_property
-    def client(self) -> datastore.Client:
-        """Google's, past the socket."""
-        return self.server.in_process_client(PROJECT)
+    client: datastore.Client  #: of that server
 
     def put(
         self, conversation: ConversationMetadata, job: SymblAsyncRequest, results: Mapping[str, Rows] | None = None
@@ -103,12 +96,12 @@ class CallRows:
         conversation = dataclasses.replace(sample_conversation(call, number=number), **fields)
         known = _WRITTEN.get((call.path, conversation))
         if known is not None:
-            self.server._service.commit(known)
+            write(self.server, known)
             return conversation.id
-        results = sample_results(call)
-        with written(self.server) as commit:
-            self.put(conversation, a_collected_job(conversation, number=number, results=results), results)
-        _WRITTEN[call.path, conversation] = commit
+        results, writes = sample_results(call), Writes(self.server)
+        job = a_collected_job(conversation, number=number, results=results)
+        CallRows(self.server, writes.client).put(conversation, job, results)
+        _WRITTEN[call.path, conversation] = writes.as_one()
         return conversation.id
 
 
