@@ -1,7 +1,7 @@
 """Resolves the dependencies in pyproject.toml into requirement files with hashes: `make lock`.
 
 The tests' list comes first and bounds the others, so that what is tested is what runs. One resolution serves every
-supported Python. Needs `uv`, which is installed for the occasion.
+supported Python. Needs `uv`, which is installed where setting up could not.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ def main() -> int:
     """Write every lock; upgrades what may be upgraded."""
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "uv"], check=True)
     for target, source in LOCKS.items():
-        bounded = [] if target == EVERYTHING else ["-c", EVERYTHING]
-        command = [sys.executable, "-m", "uv", "pip", "compile", *source, *bounded, *HOW, "--upgrade", "-o", target]
-        subprocess.run(command, cwd=ROOT, check=True)
+        _compile(target, *source, *([] if target == EVERYTHING else ["-c", EVERYTHING]))
     for target, group in APART.items():
-        source = ["--group", f"pyproject.toml:{group}"]
-        command = [sys.executable, "-m", "uv", "pip", "compile", *source, *HOW, "--upgrade", "-o", target]
-        subprocess.run(command, cwd=ROOT, check=True)
-    command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--no-deps", *HOW, "--upgrade", "-o", SDK_LOCK]
-    subprocess.run(command, cwd=ROOT, check=True, input=SDK, text=True)
+        _compile(target, "--group", f"pyproject.toml:{group}")
+    _compile(SDK_LOCK, "-", "--no-deps", wanted=SDK)
     return 0
+
+
+def _compile(target: str, *source: str, wanted: str | None = None) -> None:
+    command = [sys.executable, "-m", "uv", "pip", "compile", *source, *HOW, "--upgrade", "-o", target]
+    subprocess.run(command, cwd=ROOT, check=True, input=wanted, text=True)
 
 
 if __name__ == "__main__":

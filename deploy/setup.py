@@ -16,7 +16,7 @@ VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "installed.json")
 #: What each purpose installs; the tests' list holds everything that a run needs, in the same versions.
 LOCKS = {"run": "deploy/local/requirements.txt", "test": "tests/requirements.txt"}
-#: What installs the others: in a fifth of pip's time, and with nothing of its own in the environment.
+#: What installs the others, in a fifth of pip's time.
 INSTALLER_LOCK = "deploy/setup-requirements.txt"
 #: Symbl's own client, for tests of the engine: in a directory of its own, because its packages install a `tests` and a
 #: `test` too, and without its dependencies, because it asks for PyAudio, which wants a compiler and a sound card.
@@ -89,11 +89,14 @@ def _install_sdk() -> None:
 
 
 def _installed_from(lock, *where) -> bool:
-    return _uv_installs(lock, *where) or _pip_installs(lock, *where, stderr=None)
+    """By uv; by pip where uv cannot be had, or knows less than pip was told (an index of one's own, say)."""
+    if _uv_installs(lock, *where):
+        return True
+    _say("uv cannot do that here; pip goes on, and takes about a minute ...")
+    return _pip_installs(lock, *where, stderr=None)
 
 
 def _uv_installs(lock, *where) -> bool:
-    """False where uv cannot be had, or knows less than pip was told (an index of one's own, say): it says why."""
     if not _runs("uv") and not _pip_installs(INSTALLER_LOCK):
         return False
     return _installs(["uv", "pip", "install", "--python", _python(), *where], lock, subprocess.DEVNULL)

@@ -18,7 +18,7 @@ from deploy.engine.settings import EngineSettings
 from deploy.local.datastore import DatastoreServer, load_indexes
 from deploy.local.identity import Identity
 from tests.contract.datastore.backends import find_emulator, run_emulator
-from tests.local_stack import REPLAY, EngineView, Process, RealCalls, all_recordings, free_port
+from tests.local_stack import REPLAY, EngineView, RealCalls, all_recordings, running_stack
 from tests.sharing import ByFiles, place_of, share_of
 from tests.tokens import an_identity
 
@@ -119,38 +119,22 @@ def real_calls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         find_model(EngineSettings(), ask_hub=False)
     except ModelMissing as missing:
         pytest.skip(f"the speech model cannot be had: {missing}")
-    port, engine_port = free_port(), free_port()
-    environment = {
-        "LOCAL_STATE": str(tmp_path_factory.mktemp("real") / "state"),
-        "PORT": str(port),
-        "ENGINE_PORT": str(engine_port),
-    }
-    with Process(["-m", "deploy.local"], environment) as stack:
-        stack.wait_for(r"\d of 6 sample calls are analysed", patience_s=280)
-        url = f"http://127.0.0.1:{port}"
+    state, until = tmp_path_factory.mktemp("real") / "state", r"\d of 6 sample calls are analysed"
+    with running_stack(state, {}, until=until, patience_s=280) as (url, engine_url):
         whole = [
             requests.get(f"{url}/api/v1/recordings/{listed['id']}", timeout=30).json() for listed in all_recordings(url)
         ]
         recordings = {recording["external_id"]: recording for recording in whole}
-        yield RealCalls(url=url, engine=EngineView(f"http://127.0.0.1:{engine_port}"), recordings=recordings)
+        yield RealCalls(url=url, engine=EngineView(engine_url), recordings=recordings)
 
 
 @pytest.fixture(scope="session")
 def stack_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A whole local stack without recordings, whose engine replays transcripts; who adds to it looks for its own."""
     _expect_shared(item for item in request.session.items if "stack_url" in getattr(item, "fixturenames", ()))
-    port = free_port()
-    environment = {
-        "LOCAL_STATE": str(tmp_path_factory.mktemp("stack") / "state"),
-        "PORT": str(port),
-        "ENGINE_PORT": str(free_port()),
-        "SAMPLES": "0",
-        "SWEEP_INTERVAL_S": "1",
-        **REPLAY,
-    }
-    with Process(["-m", "deploy.local"], environment) as stack:
-        stack.wait_for("Ready at")
-        yield f"http://127.0.0.1:{port}"
+    state = tmp_path_factory.mktemp("stack") / "state"
+    with running_stack(state, {"SAMPLES": "0", "SWEEP_INTERVAL_S": "1", **REPLAY}, until="Ready at") as (url, _):
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from deploy.local.datastore import wire
 from deploy.local.datastore.in_process import connect
-from deploy.local.datastore.server import METHODS
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
@@ -22,13 +21,13 @@ class Writes:
         self.client = connect(self._call, PROJECT, None)  #: Google's, past the socket
 
     def as_one(self) -> bytes:
-        """A commit that writes each entity as it stood at last."""
+        """A commit, for `DatastoreServer.call`, that writes each entity as it stood at last."""
         mutations = [wire.Mutation(upsert=entity) for entity in self._entities.values()]
         mode = wire.CommitRequest.NON_TRANSACTIONAL
         return wire.CommitRequest(project_id=PROJECT, mode=mode, mutations=mutations).SerializeToString()
 
     def _call(self, method: str, request: bytes) -> bytes:
-        answer = self._server._call(METHODS[method], request)
+        answer = self._server.call(method, request)
         if method == "Commit":
             for mutation in wire.CommitRequest.FromString(request).mutations:
                 change = str(mutation.WhichOneof("operation"))
@@ -36,8 +35,3 @@ class Writes:
                 entity = getattr(mutation, change)
                 self._entities[entity.key.SerializeToString()] = entity
         return answer
-
-
-def write(server: DatastoreServer, commit: bytes) -> None:
-    """Write what was noted, into this or another server."""
-    server._call(METHODS["Commit"], commit)

@@ -14,9 +14,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[1]
 REPLAY = {"ENGINE_ANALYZER": "replay", "ENGINE_REPLAY_DIR": str(ROOT / "samples")}
@@ -103,6 +106,18 @@ class Process:
         self._process.wait()
         with self._said:
             self._said.notify_all()
+
+
+@contextlib.contextmanager
+def running_stack(
+    state: Path, settings: Mapping[str, str], *, until: str, patience_s: float = PATIENCE_S
+) -> Iterator[tuple[str, str]]:
+    """The URLs of a stack and of its engine, once it has said `until`; both are killed afterwards."""
+    port, engine_port = str(free_port()), str(free_port())
+    environment = {"LOCAL_STATE": str(state), "PORT": port, "ENGINE_PORT": engine_port, **settings}
+    with Process(["-m", "deploy.local"], environment) as stack:
+        stack.wait_for(until, patience_s=patience_s)
+        yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{engine_port}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,6 @@ from common.model.lifecycle import JobStatus, Maker
 from common.model.recording import Priority
 from deploy.local.datastore import DatastoreServer, wire
 from deploy.local.datastore.in_process import connect
-from deploy.local.datastore.server import METHODS
 from functions.dispatch import DispatchReport, dispatch
 from tests.conftest import PROJECT
 from tests.factories import NOW
@@ -64,7 +63,7 @@ class Account:
     def __post_init__(self) -> None:
         def call(method: str, request: bytes) -> bytes:
             self.calls[method] += 1
-            return self.server._call(METHODS[method], request)
+            return self.server.call(method, request)
 
         self._client = connect(call, PROJECT, None)
         self._requests = DatastoreRequests(self._client)
@@ -94,7 +93,7 @@ class Account:
                 upsert.CopyFrom(row)
                 upsert.key.path[0].name = f"archived-{number:05d}"
                 upsert.properties["id"].string_value = f"archived-{number:05d}"
-            self.server._call(METHODS["Commit"], commit.SerializeToString())
+            self.server.call("Commit", commit.SerializeToString())
 
     def arrives(self, lane: Lane, number: int) -> None:
         """A call of that lane, now."""

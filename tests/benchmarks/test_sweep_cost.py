@@ -137,7 +137,7 @@ class Account:
         meter = Meter()
 
         def call(method: str, request: bytes) -> bytes:
-            response = self._server._call(METHODS[method], request)
+            response = self._server.call(method, request)
             meter.count(method, request, response)
             return response
 
@@ -174,7 +174,7 @@ class Account:
             upsert = commit.mutations.add().upsert
             upsert.CopyFrom(row)
             upsert.key.path[0].name = f"finished-{number:07d}"
-        self._server._call(METHODS["Commit"], commit.SerializeToString())
+        self._server.call("Commit", commit.SerializeToString())
 
 
 def _costs(server: DatastoreServer, *, finished: int) -> dict[str, Meter]:

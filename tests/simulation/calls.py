@@ -14,7 +14,6 @@ from grpc import StatusCode
 from common.errors import TryLater
 from deploy.local.datastore.errors import RefusedError, aborted
 from deploy.local.datastore.in_process import connect
-from deploy.local.datastore.server import METHODS
 from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def gated_datastore(server: DatastoreServer, gate: Gate, committed: Callable[[by
     def call(method: str, request: bytes) -> bytes:
         fate = gate(f"datastore.{method}") if f"datastore.{method}" in FAULTS else Fate.WELL
         if fate is not Fate.FAILS:
-            answer = server._call(METHODS[method], request)
+            answer = server.call(method, request)
             if method == "Commit":
                 committed(request)
         if fate is Fate.WELL:

@@ -25,8 +25,8 @@ from tests.tokens import an_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from google.cloud import datastore
     from playwright.sync_api import ConsoleMessage, Error, Page
 
     from deploy.local.datastore import DatastoreServer
@@ -99,12 +99,8 @@ def tasks_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def address(
-    tmp_path_factory: pytest.TempPathFactory, datastore_address: str, storage_url: str, tasks_address: str
-) -> Iterator[str]:
+def address(datastore_address: str, storage_url: str, tasks_address: str, key_file: str) -> Iterator[str]:
     """Where the dashboard is served."""
-    account: Path = tmp_path_factory.mktemp("identity") / "account.json"
-    an_identity().write_service_account_file(account, project=PROJECT, email="signer@calltrack-test.example")
     app = functions_framework.create_app("dashboard", str(ROOT / "main.py"))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     settings = {
@@ -112,7 +108,7 @@ def address(
         "DATASTORE_EMULATOR_HOST": datastore_address,
         "STORAGE_EMULATOR_HOST": storage_url,
         "CLOUD_TASKS_EMULATOR_HOST": tasks_address,
-        "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+        "GOOGLE_APPLICATION_CREDENTIALS": key_file,
         "SYMBL_MAX_ACTIVE_JOBS": "50",
     }
     with pytest.MonkeyPatch.context() as patch:
@@ -128,9 +124,9 @@ def address(
 
 
 @pytest.fixture
-def rows(empty_datastore: DatastoreServer) -> CallRows:
+def rows(empty_datastore: DatastoreServer, datastore_client: datastore.Client) -> CallRows:
     """An empty Datastore to put calls into."""
-    return CallRows(empty_datastore, empty_datastore.in_process_client(PROJECT))
+    return CallRows(empty_datastore, datastore_client)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import functions_framework
 import pytest
 
-from tests.conftest import PROJECT, ROOT
+from tests.conftest import ROOT
 from tests.integration.dashboard.rows import CallRows
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from flask.testing import FlaskClient
+    from google.cloud import datastore
 
     from deploy.local.datastore import DatastoreServer
 
@@ -54,6 +55,6 @@ def client(pages: Callable[..., FlaskClient]) -> FlaskClient:
 
 
 @pytest.fixture
-def rows(empty_datastore: DatastoreServer) -> CallRows:
+def rows(empty_datastore: DatastoreServer, datastore_client: datastore.Client) -> CallRows:
     """An empty Datastore to put calls into."""
-    return CallRows(empty_datastore, empty_datastore.in_process_client(PROJECT))
+    return CallRows(empty_datastore, datastore_client)

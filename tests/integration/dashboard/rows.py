@@ -38,7 +38,7 @@ from common.model.lifecycle import JobStatus
 from common.model.recording import Direction, Role, Speaker
 from common.model.search.document import as_it_stands, document_of
 from deploy.local.datastore import DatastoreServer
-from tests.datastore_writes import Writes, write
+from tests.datastore_writes import Writes
 from tests.factories import a_conversation, a_job
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class CallRows:
         conversation = dataclasses.replace(sample_conversation(call, number=number), **fields)
         known = _WRITTEN.get((call.path, conversation))
         if known is not None:
-            write(self.server, known)
+            self.server.call("Commit", known)
             return conversation.id
         results, writes = sample_results(call), Writes(self.server)
         job = a_collected_job(conversation, number=number, results=results)
